@@ -1,0 +1,6 @@
+//! Clinical rules of Aftercare, pure: instruments, index, windows, facts of a patient.
+//!
+//! Nothing here reads a clock, a random number, a file or the network, and no result depends on the order of a
+//! hash table or on the platform's mathematics: the same facts give the same bits everywhere.
+
+pub mod time;
