@@ -1,0 +1,1 @@
+//! ClickHouse: migrations, versioned inserts, coverage, audit queries.

@@ -1,0 +1,206 @@
+//! ClickHouse: this binary started again, with ClickHouse's library loaded into it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::child::Supervised;
+use crate::clickhouse_child::CLICKHOUSE_CHILD;
+use crate::clickhouse_config::{DATABASE, READER, USER, config_xml, users_xml};
+use crate::engines::Engines;
+use crate::error::{EmbeddedError, Result};
+use crate::{folder, http, net, random};
+
+const ENGINE: &str = "ClickHouse";
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(4);
+
+/// How to run the server.
+#[derive(Clone, Debug)]
+pub struct ClickHouseOptions {
+    /// Where everything of this server is kept; made if missing. A server started there later finds its tables and
+    /// passwords again.
+    pub data_dir: PathBuf,
+    /// The program whose hidden subcommand [`CLICKHOUSE_CHILD`] is [`clickhouse_child`](crate::clickhouse_child); the
+    /// running one if absent. Tests, whose own program has no such subcommand, name another.
+    pub child_exe: Option<PathBuf>,
+}
+
+impl ClickHouseOptions {
+    /// The defaults.
+    pub fn new(data_dir: impl Into<PathBuf>) -> ClickHouseOptions {
+        ClickHouseOptions { data_dir: data_dir.into(), child_exe: None }
+    }
+}
+
+/// A running server. Dropping it stops it.
+pub struct ClickHouseServer {
+    launch: Launch,
+    child: Supervised,
+    password: String,
+    reader_password: String,
+    _lock: File,
+}
+
+struct Launch {
+    chdb: PathBuf,
+    child_exe: PathBuf,
+    data_dir: PathBuf,
+    http_port: u16,
+    tcp_port: u16,
+}
+
+impl ClickHouseServer {
+    /// Starts a server on free ports, waits until it answers, 0.1-0.6 s, and creates the database [`DATABASE`].
+    ///
+    /// # Errors
+    /// When the folder is in use or not writable, or the server doesn't come up; the text says what to do.
+    pub fn start(engines: &Engines, options: ClickHouseOptions) -> Result<ClickHouseServer> {
+        let data_dir = folder::absolute(&options.data_dir)?;
+        let lock = folder::prepare(ENGINE, &data_dir)?;
+        let child_exe = match options.child_exe {
+            Some(path) => path,
+            None => env::current_exe().map_err(EmbeddedError::folder("find", "this program"))?,
+        };
+        let password = kept_password(&data_dir.join("password"))?;
+        let reader_password = kept_password(&data_dir.join("reader_password"))?;
+        folder::write(&data_dir.join("users.xml"), &users_xml(&password, &reader_password))?;
+        folder::write(&data_dir.join("config.xml"), &config_xml(&data_dir))?;
+        let (launch, child) = folder::until_free(|| {
+            let [http_port, tcp_port] = net::free_ports()?;
+            let launch = Launch {
+                chdb: engines.chdb.clone(),
+                child_exe: child_exe.clone(),
+                data_dir: data_dir.clone(),
+                http_port,
+                tcp_port,
+            };
+            let child = launch.go()?;
+            Ok((launch, child))
+        })?;
+        let server = ClickHouseServer { launch, child, password, reader_password, _lock: lock };
+        server.create_database()?;
+        Ok(server)
+    }
+
+    fn create_database(&self) -> Result<()> {
+        let action = "create the database";
+        let sql = format!("CREATE DATABASE IF NOT EXISTS {DATABASE}");
+        let reply = http::statement(self.launch.http_port, USER, &self.password, &sql).map_err(|error| {
+            EmbeddedError::Refused { engine: ENGINE, action, reply: error.to_string() }
+        })?;
+        if reply.status == 200 {
+            return Ok(());
+        }
+        Err(EmbeddedError::Refused { engine: ENGINE, action, reply: reply.body })
+    }
+
+    /// Where HTTP clients connect, as `http://127.0.0.1:PORT`.
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.launch.http_port)
+    }
+
+    /// The port of ClickHouse's native protocol on 127.0.0.1.
+    pub fn tcp_port(&self) -> u16 {
+        self.launch.tcp_port
+    }
+
+    /// The user that owns the application's database.
+    pub fn user(&self) -> &str {
+        USER
+    }
+
+    /// Its password.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The user that may only read the application's database.
+    pub fn reader_user(&self) -> &str {
+        READER
+    }
+
+    /// Its password.
+    pub fn reader_password(&self) -> &str {
+        &self.reader_password
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.is_running()
+    }
+
+    /// Stops it gracefully; kills it when that takes longer than 4 s.
+    pub fn stop(mut self) {
+        self.child.stop(STOP_LIMIT);
+    }
+
+    /// Ends it with SIGKILL, as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill();
+    }
+
+    /// Starts it again with the same folder and ports, after a [`kill`](Self::kill) or a crash; one that still runs is
+    /// stopped first.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self) -> Result<()> {
+        self.child.stop(STOP_LIMIT);
+        self.child = self.launch.go()?;
+        Ok(())
+    }
+}
+
+impl Drop for ClickHouseServer {
+    fn drop(&mut self) {
+        self.child.stop(STOP_LIMIT);
+    }
+}
+
+impl Launch {
+    fn go(&self) -> Result<Supervised> {
+        let mut command = Command::new(&self.child_exe);
+        command.arg(CLICKHOUSE_CHILD).arg(&self.chdb);
+        command.arg(option("--path=", &self.data_dir.join("data")));
+        command.arg(option("--config-file=", &self.data_dir.join("config.xml")));
+        command.arg(format!("--http_port={}", self.http_port));
+        command.arg(format!("--tcp_port={}", self.tcp_port));
+        command.args(["--listen_host=127.0.0.1", "--interactive"]);
+        command.arg("--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP");
+        command.current_dir(&self.data_dir);
+        let mut child = Supervised::spawn(ENGINE, command, &folder::log(&self.data_dir, "clickhouse.log"))?;
+        child.wait_ready(START_LIMIT, |_| self.answers())?;
+        Ok(child)
+    }
+
+    fn answers(&self) -> bool {
+        http::get(self.http_port, "/ping").is_ok_and(|reply| reply.body == "Ok.") && net::accepts(self.tcp_port)
+    }
+}
+
+fn option(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(path);
+    option
+}
+
+/// The password in that file, or a new one that is kept there.
+fn kept_password(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Ok(password) if !password.is_empty() => Ok(password),
+        _ => {
+            let password = random::password()?;
+            folder::write(path, &password)?;
+            Ok(password)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP: schema registry API, health, metrics.

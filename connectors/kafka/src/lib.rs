@@ -1,0 +1,1 @@
+//! Kafka: batch consumer, transactional producer, ownership by group, topics.

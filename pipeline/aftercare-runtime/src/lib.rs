@@ -1,0 +1,1 @@
+//! One event loop per partition: drives the rules over the log.

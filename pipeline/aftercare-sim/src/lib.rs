@@ -1,0 +1,1 @@
+//! Seeded worlds, reference models, invariants.

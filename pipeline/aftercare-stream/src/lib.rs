@@ -1,0 +1,1 @@
+//! What it means to flow: positions, batches, outcomes, transactional state, ports. Pure.

@@ -1,0 +1,1 @@
+//! Avro schemas, wire types, ClickHouse tables.
