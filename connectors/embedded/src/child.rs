@@ -10,6 +10,7 @@
 //! - Each child leads a process group of its own, so a Ctrl-C at the terminal reaches us alone and the children are
 //!   stopped in order, not all at once under our hands.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -61,7 +62,12 @@ impl Supervised {
 
     /// What the child wrote since this start, the last few kilobytes of it.
     pub(crate) fn tail(&self) -> String {
-        read_from(&self.log, self.log_start).unwrap_or_default()
+        read_last(&self.log, self.log_start, TAIL_BYTES).unwrap_or_default()
+    }
+
+    /// Whether the child wrote this since this start.
+    pub(crate) fn logged(&self, text: &str) -> bool {
+        read_last(&self.log, self.log_start, LOG_BYTES_MAX).is_ok_and(|log| log.contains(text))
     }
 
     /// Waits until `ready` holds.
@@ -147,6 +153,13 @@ impl Drop for Supervised {
     }
 }
 
+/// An option and its path as one argument, `-Dname=PATH`, whatever bytes the path holds.
+pub(crate) fn path_option(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(path);
+    option
+}
+
 /// Runs a command to its end, tied to us like the others. Its outputs go to `log`.
 pub(crate) fn run(engine: &'static str, command: Command, log: &Path) -> Result<()> {
     let mut child = Supervised::spawn(engine, command, log)?;
@@ -176,12 +189,12 @@ fn open_log(path: &Path) -> Result<(File, u64)> {
     Ok((file, start))
 }
 
-fn read_from(path: &Path, start: u64) -> io::Result<String> {
+fn read_last(path: &Path, start: u64, bytes_max: u64) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let from = start.max(file.metadata()?.len().saturating_sub(TAIL_BYTES));
+    let from = start.max(file.metadata()?.len().saturating_sub(bytes_max));
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    file.take(bytes_max).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -201,9 +214,8 @@ fn spawn_tied(mut command: Command) -> io::Result<Child> {
         });
     }
     let (reply, answer) = mpsc::channel();
-    let gone = |_| io::Error::other("the thread that starts children is gone");
-    spawner()?.send((command, reply)).map_err(|_| gone(()))?;
-    answer.recv().map_err(|_| gone(()))?
+    spawner()?.send((command, reply)).map_err(io::Error::other)?;
+    answer.recv().map_err(io::Error::other)?
 }
 
 /// The thread that forks. It waits on its channel for as long as the process lives, since the sender is never dropped.

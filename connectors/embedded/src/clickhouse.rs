@@ -1,13 +1,12 @@
 //! ClickHouse: this binary started again, with ClickHouse's library loaded into it.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::child::Supervised;
+use crate::child::{Supervised, path_option};
 use crate::clickhouse_child::CLICKHOUSE_CHILD;
 use crate::clickhouse_config::{DATABASE, READER, USER, config_xml, users_xml};
 use crate::engines::Engines;
@@ -89,9 +88,8 @@ impl ClickHouseServer {
     fn create_database(&self) -> Result<()> {
         let action = "create the database";
         let sql = format!("CREATE DATABASE IF NOT EXISTS {DATABASE}");
-        let reply = http::statement(self.launch.http_port, USER, &self.password, &sql).map_err(|error| {
-            EmbeddedError::Refused { engine: ENGINE, action, reply: error.to_string() }
-        })?;
+        let reply = http::statement(self.launch.http_port, USER, &self.password, &sql)
+            .map_err(|error| EmbeddedError::Refused { engine: ENGINE, action, reply: error.to_string() })?;
         if reply.status == 200 {
             return Ok(());
         }
@@ -170,8 +168,8 @@ impl Launch {
     fn go(&self) -> Result<Supervised> {
         let mut command = Command::new(&self.child_exe);
         command.arg(CLICKHOUSE_CHILD).arg(&self.chdb);
-        command.arg(option("--path=", &self.data_dir.join("data")));
-        command.arg(option("--config-file=", &self.data_dir.join("config.xml")));
+        command.arg(path_option("--path=", &self.data_dir.join("data")));
+        command.arg(path_option("--config-file=", &self.data_dir.join("config.xml")));
         command.arg(format!("--http_port={}", self.http_port));
         command.arg(format!("--tcp_port={}", self.tcp_port));
         command.args(["--listen_host=127.0.0.1", "--interactive"]);
@@ -183,14 +181,9 @@ impl Launch {
     }
 
     fn answers(&self) -> bool {
-        http::get(self.http_port, "/ping").is_ok_and(|reply| reply.body == "Ok.") && net::accepts(self.tcp_port)
+        http::get(self.http_port, "/ping").is_ok_and(|reply| reply.body == "Ok.")
+            && net::accepts(self.tcp_port)
     }
-}
-
-fn option(name: &str, path: &Path) -> OsString {
-    let mut option = OsString::from(name);
-    option.push(path);
-    option
 }
 
 /// The password in that file, or a new one that is kept there.

@@ -22,8 +22,11 @@ pub(crate) fn prepare(engine: &'static str, data_dir: &Path) -> Result<File> {
     fs::set_permissions(data_dir, Permissions::from_mode(0o700))
         .map_err(EmbeddedError::folder("protect", data_dir))?;
     let path = data_dir.join("lock");
-    let lock =
-        File::options().create(true).append(true).open(&path).map_err(EmbeddedError::folder("open", &path))?;
+    let lock = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(EmbeddedError::folder("open", &path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

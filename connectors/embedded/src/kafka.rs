@@ -1,13 +1,13 @@
 //! Apache Kafka: a Java child process.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::child::{self, Supervised};
+use crate::child::{self, Supervised, path_option};
 use crate::engines::Engines;
-use crate::error::{EmbeddedError, Result};
+use crate::error::Result;
 use crate::folder;
 use crate::kafka_config::{LOG4J2, STARTED, server_properties};
 use crate::{net, random};
@@ -125,7 +125,7 @@ impl Launch {
         let mut command = self.java();
         command.arg("kafka.Kafka").arg(&properties);
         let mut child = Supervised::spawn(ENGINE, command, &log)?;
-        child.wait_ready(START_LIMIT, |child| child.tail().contains(STARTED) && net::accepts(self.port))?;
+        child.wait_ready(START_LIMIT, |child| child.logged(STARTED) && net::accepts(self.port))?;
         Ok(child)
     }
 
@@ -141,15 +141,15 @@ impl Launch {
         let dir = &self.options.data_dir;
         let mut command = Command::new(&self.engines.java);
         command.args(if self.options.load_test {
-            &["-Xmx1g", "-XX:+UseG1GC"][..]
+            &["-Xmx1g", "-XX:+UseSerialGC"][..]
         } else {
             &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"][..]
         });
         // no files outside the folder, not even for a moment
         command.args(["-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]);
-        command.arg(option("-Djava.io.tmpdir=", &dir.join("tmp")));
-        command.arg(option("-XX:ErrorFile=", &folder::log(dir, "kafka-crash.log")));
-        command.arg(option("-Dlog4j2.configurationFile=", &dir.join("log4j2.xml")));
+        command.arg(path_option("-Djava.io.tmpdir=", &dir.join("tmp")));
+        command.arg(path_option("-XX:ErrorFile=", &folder::log(dir, "kafka-crash.log")));
+        command.arg(path_option("-Dlog4j2.configurationFile=", &dir.join("log4j2.xml")));
         command.arg("-cp").arg(self.engines.kafka_lib.join("*"));
         // options of the surrounding shell are not for this process
         for name in ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"] {
@@ -157,22 +157,5 @@ impl Launch {
         }
         command.current_dir(dir);
         command
-    }
-}
-
-fn option(name: &str, path: &Path) -> std::ffi::OsString {
-    let mut option = std::ffi::OsString::from(name);
-    option.push(path);
-    option
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_is_one_argument_whatever_the_path_holds() {
-        assert_eq!(option("-Dx=", Path::new("/a b")), "-Dx=/a b");
-        assert!(fs::metadata("/").is_ok());
     }
 }

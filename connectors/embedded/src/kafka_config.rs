@@ -21,10 +21,7 @@ pub(crate) fn server_properties(log_dir: &Path, port: u16, controller_port: u16)
     set("process.roles", &"broker,controller");
     set("node.id", &NODE_ID);
     set("controller.quorum.voters", &format_args!("{NODE_ID}@127.0.0.1:{controller_port}"));
-    set(
-        "listeners",
-        &format_args!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"),
-    );
+    set("listeners", &format_args!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"));
     set("advertised.listeners", &format_args!("PLAINTEXT://127.0.0.1:{port}"));
     set("controller.listener.names", &"CONTROLLER");
     set("listener.security.protocol.map", &"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT");

@@ -1,7 +1,6 @@
 //! Free ports on the loopback address.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::ops::Range;
 use std::time::Duration;
 
 use crate::error::{EmbeddedError, Result};
@@ -9,7 +8,8 @@ use crate::random;
 
 /// Below the range from which the system takes ports for outgoing connections (32768 and up): a port from here stays
 /// ours between a kill and the restart on the same port.
-const PORTS: Range<u16> = 20_000..32_000;
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 12_000;
 const ATTEMPTS: usize = 64;
 
 pub(crate) fn loopback(port: u16) -> SocketAddr {
@@ -22,8 +22,8 @@ pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let mut held = Vec::with_capacity(N);
     for _ in 0..ATTEMPTS {
         if held.len() < N {
-            let offset = u16::from_le_bytes(random::bytes()?) % PORTS.len() as u16;
-            held.extend(TcpListener::bind(loopback(PORTS.start + offset)));
+            let port = FIRST_PORT + u16::from_le_bytes(random::bytes()?) % PORTS;
+            held.extend(TcpListener::bind(loopback(port)));
         }
     }
     while held.len() < N {

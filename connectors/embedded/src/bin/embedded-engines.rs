@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aftercare_embedded::{
-    CLICKHOUSE_CHILD, ClickHouseOptions, ClickHouseServer, Engines, KafkaOptions, KafkaServer, clickhouse_child,
+    CLICKHOUSE_CHILD, ClickHouseOptions, ClickHouseServer, Engines, KafkaOptions, KafkaServer,
+    clickhouse_child,
 };
 
 fn main() -> ExitCode {
