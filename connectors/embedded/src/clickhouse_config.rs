@@ -26,7 +26,7 @@ pub(crate) fn config_xml(data_dir: &Path) -> String {
 /// - `default` is whom the start-up statement runs as: no password, from this machine only, and nothing allowed but to
 ///   open the listeners.
 /// - the application owns its database and those whose names begin the same (for tests), and reads the system tables.
-/// - the reader reads the application's database and may set no more than a time limit for its queries.
+/// - the reader reads the application's database, within limits of time and memory, and may lower those.
 pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
     let (password, reader_password) = (escape(password), escape(reader_password));
     format!(
@@ -35,9 +35,11 @@ pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
     <default/>
     <reader>
       <readonly>2</readonly>
+      <max_execution_time>60</max_execution_time>
+      <max_memory_usage>2000000000</max_memory_usage>
       <constraints>
-        <readonly><const/></readonly>
-        <max_execution_time><changeable_in_readonly/></max_execution_time>
+        <max_execution_time><changeable_in_readonly/><min>1</min><max>600</max></max_execution_time>
+        <max_memory_usage><min>1</min><max>2000000000</max></max_memory_usage>
       </constraints>
     </reader>
   </profiles>
@@ -57,6 +59,7 @@ pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
       <quota>default</quota>
       <grants>
         <query>GRANT ALL ON {DATABASE}*.*</query>
+        <query>GRANT TABLE ENGINE ON *</query>
         <query>GRANT SELECT ON system.*</query>
         <query>GRANT KILL QUERY, CREATE TEMPORARY TABLE, SYSTEM FLUSH LOGS, SYSTEM FLUSH ASYNC INSERT QUEUE ON *.*</query>
       </grants>
