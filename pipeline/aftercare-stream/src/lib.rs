@@ -1,1 +1,7 @@
-//! What it means to flow: positions, batches, outcomes, transactional state, ports. Pure.
+//! What it means to flow: positions, batches, transactional state, ports. Pure: no medicine, no broker, no clock.
+
+pub mod changelog;
+pub mod log;
+pub mod partitioner;
+pub mod position;
+pub mod sequence;
