@@ -1,1 +1,25 @@
 //! ClickHouse: migrations, versioned inserts, coverage, audit queries.
+//!
+//! What this crate promises:
+//!
+//! - every row is the state of an id as of a version, and rows with lower versions never win, so any call may be
+//!   repeated, by anyone, at any time, whole or in part;
+//! - [`Store::insert`] returns [`Inserted`] only when the server has acknowledged every row, and coverage rows are
+//!   made from nothing else;
+//! - each call ends within its limit, and its error says whose fault it is and whether to repeat it;
+//! - no error text holds a secret or a value of a record.
+//!
+//! Nothing in here knows Kafka or medicine.
+
+mod config;
+mod coverage;
+mod error;
+mod output;
+mod store;
+
+pub use config::{Config, DEFAULT_DATABASE};
+pub use coverage::{CoverageRow, Inserted, Run};
+pub use error::{Fault, Retry, StoreError};
+pub use output::OutputTable;
+pub use secrecy::SecretString;
+pub use store::Store;
