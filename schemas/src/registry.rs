@@ -1,0 +1,146 @@
+//! The released schemas.
+//!
+//! Ids begin far above those that a registry of the operator's own hands out (they count from 1), so that
+//! bytes written under the one are not mistaken for the other's.
+
+use serde::Deserialize;
+use std::sync::{LazyLock, OnceLock};
+
+/// The id of the first released schema; the others follow without a gap.
+pub const FIRST_ID: u32 = 0x4143_0001;
+
+macro_rules! files {
+    ($($subject:literal $version:literal),* $(,)?) => {
+        &[$(($subject, $version, include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"), "/avro/", $subject, "/v", $version, ".avsc"
+        )))),*]
+    };
+}
+
+/// Every released file: subject, version, text.
+const FILES: &[(&str, u32, &str)] = files![
+    "enrolments" 1,
+    "prom-responses" 1,
+    "wearable-readings" 1,
+    "contracts" 1,
+    "control" 1,
+    "receipts" 1,
+    "reading-receipts" 1,
+    "scores" 1,
+    "windows" 1,
+    "late-readings" 1,
+    "dead-letters" 1,
+];
+
+/// The list of released schemas as committed, with ids, GUIDs and checksums.
+pub const RELEASED_JSON: &str = include_str!("../avro/released.json");
+
+/// One released schema.
+pub struct Released {
+    /// The stream, without a topic prefix: `prom-responses`.
+    pub subject: &'static str,
+    /// Counts the subject's versions from 1.
+    pub version: u32,
+    /// The id in Confluent's framing.
+    pub id: u32,
+    /// The id in Confluent's header form.
+    pub guid: [u8; 16],
+    /// The schema as released.
+    pub text: &'static str,
+    /// The schema as the fast codec wants it.
+    pub fast: serde_avro_fast::Schema,
+    authority: OnceLock<apache_avro::Schema>,
+}
+
+impl Released {
+    /// The schema as apache-avro reads it, which decides what a schema means.
+    pub fn authority(&self) -> &apache_avro::Schema {
+        self.authority.get_or_init(|| {
+            apache_avro::Schema::parse_str(self.text).expect("a test parses every released schema")
+        })
+    }
+}
+
+impl std::fmt::Debug for Released {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} v{} (id {})", self.subject, self.version, self.id)
+    }
+}
+
+/// All released schemas, parsed once.
+#[derive(Debug)]
+pub struct Registry {
+    /// In the order of their ids.
+    schemas: Vec<Released>,
+}
+
+#[derive(Deserialize)]
+struct Listed<'a> {
+    subject: &'a str,
+    version: u32,
+    id: u32,
+    guid: &'a str,
+}
+
+impl Registry {
+    /// The schemas that this build was released with.
+    pub fn released() -> &'static Self {
+        static RELEASED: LazyLock<Registry> = LazyLock::new(Registry::load);
+        &RELEASED
+    }
+
+    fn load() -> Self {
+        let list: Vec<Listed<'_>> =
+            serde_json::from_str(RELEASED_JSON).expect("a test reads the list of released schemas");
+        let mut schemas: Vec<Released> = FILES
+            .iter()
+            .map(|&(subject, version, text)| {
+                let listed = list
+                    .iter()
+                    .find(|listed| listed.subject == subject && listed.version == version)
+                    .expect("a test compares files and list");
+                Released {
+                    subject,
+                    version,
+                    id: listed.id,
+                    guid: parse_guid(listed.guid).expect("a test reads every GUID"),
+                    text,
+                    fast: text.parse().expect("a test parses every released schema"),
+                    authority: OnceLock::new(),
+                }
+            })
+            .collect();
+        schemas.sort_by_key(|released| released.id);
+        Self { schemas }
+    }
+
+    /// The schema with an id, as Confluent's framing names it.
+    pub fn by_id(&self, id: u32) -> Option<&Released> {
+        self.schemas.binary_search_by_key(&id, |released| released.id).ok().map(|at| &self.schemas[at])
+    }
+
+    /// The schema with a GUID, as Confluent's header form names it.
+    pub fn by_guid(&self, guid: &[u8; 16]) -> Option<&Released> {
+        self.schemas.iter().find(|released| released.guid == *guid)
+    }
+
+    /// The newest schema of a subject.
+    pub fn subject(&self, subject: &str) -> Option<&Released> {
+        self.schemas.iter().rev().find(|released| released.subject == subject)
+    }
+
+    /// Every schema, in the order of ids.
+    pub fn all(&self) -> &[Released] {
+        &self.schemas
+    }
+}
+
+/// Reads a GUID in its usual form of 32 hexadecimal digits with hyphens.
+#[must_use]
+pub fn parse_guid(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    if digits.len() != 32 {
+        return None;
+    }
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+}

@@ -1,0 +1,19 @@
+//! One struct per stream.
+//!
+//! Field names are the Avro field names and the ClickHouse column names, in the order of both. What a
+//! field means, its unit and an example are in the schema (`avro/{subject}`), not repeated here.
+//!
+//! These types are the edge: they carry personal data, so they belong in no log line, and the domain has
+//! types of its own.
+
+#![allow(missing_docs, reason = "each field is documented in its Avro schema, which a test demands")]
+
+mod inputs;
+mod map;
+mod outputs;
+
+pub use inputs::{
+    Answer, Control, ControlKind, Document, Enrolment, EventEnvelope, Form, Metric, PromResponse, Reading,
+    RecordStatus, Source, WearableHead, WearableUpload,
+};
+pub use outputs::{DeadLetter, LateReading, ReadingReceipt, Receipt, Scale, Score, Window};
