@@ -1,0 +1,127 @@
+//! The one list of metric names. Dashboards and alert rules are checked against it.
+
+/// How the values of one metric behave, and how two samples with the same labels become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows; samples with the same labels are added.
+    Counter,
+    /// Goes up and down; samples with the same labels are added (what is held, in sum).
+    GaugeSum,
+    /// Goes up and down; of samples with the same labels the greatest counts (the worst age).
+    GaugeMax,
+    /// Distribution; samples with the same labels and bounds are added.
+    Histogram,
+}
+
+/// What is known of a metric before it has any value.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// Full name, with the base unit last (and `_total` for counters).
+    pub name: &'static str,
+    /// One line for the `# HELP` comment.
+    pub help: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Label names, in the order in which they are printed. Every sample has exactly these.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! metrics {
+    ($( $variant:ident, $kind:ident, $name:literal, [$($label:literal),*], $help:literal; )*) => {
+        /// Every metric of Aftercare. Base units (seconds, bytes), labels from short fixed lists only:
+        /// never an id, a value or a text that came with a record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $( #[doc = $help] $variant, )*
+        }
+
+        impl Metric {
+            /// All metrics, in the order in which they are printed.
+            pub const ALL: &'static [Metric] = &[$( Metric::$variant, )*];
+
+            /// Name, help, kind and labels of this metric.
+            #[must_use]
+            pub const fn definition(self) -> &'static Definition {
+                match self {
+                    $( Metric::$variant => &Definition {
+                        name: $name,
+                        help: $help,
+                        kind: Kind::$kind,
+                        labels: &[$($label),*],
+                    }, )*
+                }
+            }
+        }
+    };
+}
+
+metrics! {
+    BuildInfo, GaugeMax, "aftercare_build_info", ["version"],
+        "Always 1; the version of the running binary.";
+    RecordsIn, Counter, "aftercare_records_total", ["topic"],
+        "Input records taken in, good or bad.";
+    Receipts, Counter, "aftercare_receipts_total", ["topic", "outcome"],
+        "Receipts issued, by what became of the record.";
+    Readings, Counter, "aftercare_readings_total", ["outcome"],
+        "Wearable readings taken in, by what became of the reading.";
+    DeadLetters, Counter, "aftercare_dead_letters_total", ["topic", "reason"],
+        "Records written to the dead-letter topic, by input topic and reason.";
+    Forwarded, Counter, "aftercare_forwarded_records_total", ["topic"],
+        "Records found in a partition that is not their key's, and sent on to the right one.";
+    HeldRecords, GaugeSum, "aftercare_held_records", ["partition"],
+        "Records waiting now for an earlier fact, such as an enrolment.";
+    HeldBytes, GaugeSum, "aftercare_held_bytes", ["partition"],
+        "Bytes of the records waiting now.";
+    LimitHits, Counter, "aftercare_limit_hits_total", ["limit"],
+        "Times that a limit was reached, by its configured name.";
+    Transactions, Counter, "aftercare_transactions_total", ["outcome"],
+        "Kafka transactions ended, committed or aborted.";
+    TransactionDuration, Histogram, "aftercare_transaction_duration_seconds", [],
+        "Time from the beginning of a Kafka transaction to its commit.";
+    ChangelogBytes, Counter, "aftercare_changelog_bytes_total", [],
+        "Bytes of state written to the changelog.";
+    EventTimeLag, GaugeMax, "aftercare_event_time_lag_seconds", ["topic", "partition"],
+        "How far the newest record processed lies behind the newest there is; 0 when nothing waits.";
+    TickAge, GaugeMax, "aftercare_tick_age_seconds", ["partition"],
+        "Age of the newest tick that the task has applied.";
+    SinkRows, Counter, "aftercare_sink_rows_total", ["topic"],
+        "Rows that ClickHouse has confirmed.";
+    SinkInserts, Counter, "aftercare_sink_inserts_total", ["topic"],
+        "Inserts that ClickHouse has confirmed.";
+    SinkFailures, Counter, "aftercare_sink_failures_total", ["topic"],
+        "Inserts that failed; each is repeated.";
+    SinkFreshness, GaugeMax, "aftercare_sink_freshness_seconds", ["topic"],
+        "Age of the oldest output record not yet in ClickHouse; 0 when all are.";
+    RestoreDuration, GaugeMax, "aftercare_restore_duration_seconds", ["partition"],
+        "Time that the last restore of the task's state took.";
+    RestoreBytes, GaugeMax, "aftercare_restore_bytes", ["partition"],
+        "Bytes of changelog read by the last restore of the task's state.";
+    Stalls, Counter, "aftercare_stalls_total", ["partition"],
+        "Times that the watchdog found a task which had records but made no progress.";
+    AppendToOutput, Histogram, "aftercare_append_to_output_seconds", ["topic"],
+        "Time from the append of an input record to the commit of what came of it.";
+    SamplesRefused, Counter, "aftercare_metric_samples_refused_total", ["reason"],
+        "Samples left out of this page: wrong labels, not a number, or too many series.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_carry_their_base_unit() {
+        let units = ["_seconds", "_bytes", "_records", "_info"];
+        let mut seen = BTreeSet::new();
+        for metric in Metric::ALL {
+            let Definition { name, help, kind, labels } = *metric.definition();
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.starts_with("aftercare_"));
+            assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
+            assert!(kind == Kind::Counter || units.iter().any(|unit| name.ends_with(unit)), "{name}");
+            assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
+            let known = ["topic", "outcome", "reason", "partition", "limit", "version"];
+            assert!(labels.iter().all(|label| known.contains(label)), "{name}");
+        }
+    }
+}
