@@ -129,10 +129,51 @@ impl Registry {
         self.schemas.iter().rev().find(|released| released.subject == subject)
     }
 
+    /// A certain version of a subject.
+    pub fn version(&self, subject: &str, version: u32) -> Option<&Released> {
+        self.schemas.iter().find(|released| released.subject == subject && released.version == version)
+    }
+
+    /// The versions of a subject, oldest first.
+    pub fn versions(&self, subject: &str) -> impl Iterator<Item = &Released> {
+        self.schemas.iter().filter(move |released| released.subject == subject)
+    }
+
+    /// The subjects, each once, in the order of their first ids.
+    pub fn subjects(&self) -> impl Iterator<Item = &'static str> {
+        self.schemas.iter().filter(|released| released.version == 1).map(|released| released.subject)
+    }
+
+    /// The schema that a client posted as `text`: the same after whitespace, documentation and other
+    /// attributes without meaning for the bytes are taken away (Avro's parsing canonical form). Newest
+    /// first; only among versions of `subject` where one is given.
+    pub fn find(&self, subject: Option<&str>, text: &str) -> Option<&Released> {
+        let posted = apache_avro::Schema::parse_str(text).ok()?.canonical_form();
+        self.schemas
+            .iter()
+            .rev()
+            .filter(|released| subject.is_none_or(|subject| released.subject == subject))
+            .find(|released| released.authority().canonical_form() == posted)
+    }
+
     /// Every schema, in the order of ids.
     pub fn all(&self) -> &[Released] {
         &self.schemas
     }
+}
+
+/// The subject that a Confluent client means, for the values of topics named `{app}.{subject}`:
+/// `aftercare.scores-value` is `scores`. `None` where the name is not of that form.
+#[must_use]
+pub fn subject_of_client<'a>(name: &'a str, app: &str) -> Option<&'a str> {
+    name.strip_prefix(app)?.strip_prefix('.')?.strip_suffix("-value")
+}
+
+/// A GUID in its usual form of 32 hexadecimal digits with hyphens.
+#[must_use]
+pub fn format_guid(guid: &[u8; 16]) -> String {
+    let digits = format!("{:032x}", u128::from_be_bytes(*guid));
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// Reads a GUID in its usual form of 32 hexadecimal digits with hyphens.

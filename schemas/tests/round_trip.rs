@@ -1,6 +1,6 @@
 //! Every wire type writes and reads back as itself.
 
-use aftercare_schemas::codec::{WireError, decode, encode};
+use aftercare_schemas::codec::{WireError, decode, each_reading, encode};
 use aftercare_schemas::wire::*;
 
 fn upload() -> PromResponse<'static> {
@@ -126,6 +126,10 @@ fn the_other_streams_read_back() {
             readings: vec![reading; 3],
         };
         let bytes = framed("wearable-readings", &upload);
+        let mut readings = vec![reading];
+        let head = each_reading(Some(&bytes), None, &mut readings).unwrap();
+        assert_eq!((head.patient_id, head.device_id, head.source), ("p", "d", Source::Simulated));
+        assert_eq!(readings, upload.readings);
         assert_eq!(decode::<WearableUpload<'_>>("wearable-readings", Some(&bytes), None), Ok(upload));
     }
 }

@@ -5,11 +5,14 @@
 //! A record is read by the schema that it was written with, which must be a released one of the expected
 //! subject; fields are matched by name.
 
+mod cursor;
 mod error;
+mod readings;
 mod walk;
 
 pub use crate::registry::{Registry, Released};
 pub use error::{EncodeError, WireError};
+pub use readings::{each_reading, recycle};
 
 use serde::{Deserialize, Serialize};
 use serde_avro_fast::de::read::SliceRead;
