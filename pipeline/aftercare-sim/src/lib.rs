@@ -1,1 +1,12 @@
-//! Seeded worlds, reference models, invariants.
+//! Seeded worlds, the reference that a run is compared with, and the invariants that must hold.
+//!
+//! - [`world`]: patients after a coronary stent, as the records that their hospitals, phones and devices send. Same
+//!   settings, same bytes.
+//! - [`reference`]: what must come out of a set of records, computed in one batch from all of them, by other code than
+//!   the pipeline's.
+//! - [`invariants`]: named statements about what came out, each with its violations in words.
+//!
+//! Nothing here reads a clock, a file or the network.
+
+pub mod rng;
+pub mod world;
