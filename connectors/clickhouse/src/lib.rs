@@ -11,15 +11,21 @@
 //!
 //! Nothing in here knows Kafka or medicine.
 
+mod audit;
 mod config;
 mod coverage;
 mod error;
+mod migrate;
 mod output;
+mod report;
 mod store;
 
+pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
 pub use config::{Config, DEFAULT_DATABASE};
 pub use coverage::{CoverageRow, Inserted, Run};
 pub use error::{Fault, Retry, StoreError};
+pub use migrate::{Difference, Report};
 pub use output::OutputTable;
+pub use report::{DeadLetterReason, Freshness, IndexPoint, InstrumentScores, Outcomes, PatientIndices};
 pub use secrecy::SecretString;
 pub use store::Store;
