@@ -5,9 +5,8 @@
 //! that of the registry's published API.
 
 mod error;
-mod subjects;
 
-use aftercare_schemas::registry::{Registry, Released, parse_guid};
+use aftercare_schemas::registry::{Registry, Released, format_guid, parse_guid, subject_of_client};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Shared};
@@ -18,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::State;
 use error::Refusal;
-use subjects::{guid_text, subject_of, versions};
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -72,10 +70,10 @@ struct Shown {
 impl Shown {
     fn new(app: &str, released: &'static Released) -> Self {
         Self {
-            subject: subject_of(app, released),
+            subject: subject_for_client(app, released.subject),
             version: released.version,
             id: released.id,
-            guid: guid_text(&released.guid),
+            guid: format_guid(&released.guid),
             schema: released.text,
         }
     }
@@ -88,17 +86,16 @@ struct Listing {
 }
 
 async fn list_subjects(Shared(state): Shared<State>, Query(listing): Query<Listing>) -> impl IntoResponse {
-    let all = Registry::released().all().iter();
-    let mut names: Vec<_> = all.map(|released| subject_of(&state.app, released)).collect();
+    let mut names: Vec<_> =
+        Registry::released().subjects().map(|subject| subject_for_client(&state.app, subject)).collect();
     names.retain(|name| name.starts_with(&listing.prefix));
     names.sort_unstable();
-    names.dedup();
     RegistryJson(names)
 }
 
 async fn list_versions(Shared(state): Shared<State>, Path(subject): Path<String>) -> Answer<Vec<u32>> {
-    let versions = known(&state, &subject)?;
-    Ok(RegistryJson(versions.iter().map(|released| released.version).collect()))
+    let stream = known(&state, &subject)?;
+    Ok(RegistryJson(Registry::released().versions(stream).map(|released| released.version).collect()))
 }
 
 async fn by_version(Shared(state): Shared<State>, Path(path): Path<(String, String)>) -> Answer<Shown> {
@@ -134,12 +131,12 @@ struct SubjectVersion {
 
 async fn versions_by_id(Shared(state): Shared<State>, Path(id): Path<String>) -> Answer<[SubjectVersion; 1]> {
     let released = at_id(&id)?;
-    let subject = subject_of(&state.app, released);
+    let subject = subject_for_client(&state.app, released.subject);
     Ok(RegistryJson([SubjectVersion { subject, version: released.version }]))
 }
 
 async fn subjects_by_id(Shared(state): Shared<State>, Path(id): Path<String>) -> Answer<[String; 1]> {
-    Ok(RegistryJson([subject_of(&state.app, at_id(&id)?)]))
+    Ok(RegistryJson([subject_for_client(&state.app, at_id(&id)?.subject)]))
 }
 
 #[derive(Serialize)]
@@ -171,7 +168,7 @@ struct Posted {
 }
 
 fn posted(state: &State, subject: &str, body: &[u8]) -> Result<Option<&'static Released>, Refusal> {
-    let versions = known(state, subject)?;
+    let stream = known(state, subject)?;
     let posted: Posted = serde_json::from_slice(body)
         .map_err(|error| Refusal::invalid_schema(&format!("the request is not understood: {error}")))?;
     if posted.schema_type.is_some_and(|schema_type| schema_type != "AVRO") {
@@ -180,23 +177,24 @@ fn posted(state: &State, subject: &str, body: &[u8]) -> Result<Option<&'static R
     if serde_json::from_str::<serde_json::Value>(&posted.schema).is_err() {
         return Err(Refusal::invalid_schema("the schema is not JSON"));
     }
-    Ok(versions.into_iter().find(|released| subjects::same(released, &posted.schema)))
+    Ok(Registry::released().find(Some(stream), &posted.schema))
 }
 
-fn known(state: &State, subject: &str) -> Result<Vec<&'static Released>, Refusal> {
-    let versions = versions(&state.app, subject);
-    if versions.is_empty() { Err(Refusal::no_such_subject(subject)) } else { Ok(versions) }
+/// The stream that a client's subject stands for.
+fn known<'a>(state: &State, subject: &'a str) -> Result<&'a str, Refusal> {
+    let stream = subject_of_client(subject, &state.app);
+    let released = stream.filter(|stream| Registry::released().subject(stream).is_some());
+    released.ok_or_else(|| Refusal::no_such_subject(subject))
 }
 
 fn at_version(state: &State, (subject, version): &(String, String)) -> Result<&'static Released, Refusal> {
-    let versions = known(state, subject)?;
+    let stream = known(state, subject)?;
     let number = match version.as_str() {
-        "latest" | "-1" => versions.last().map(|newest| newest.version),
+        "latest" | "-1" => Registry::released().subject(stream).map(|newest| newest.version),
         digits => digits.parse().ok().filter(|number| (1..=i32::MAX.unsigned_abs()).contains(number)),
     };
     let number = number.ok_or_else(|| Refusal::invalid_version(version))?;
-    let found = versions.into_iter().find(|released| released.version == number);
-    found.ok_or_else(|| Refusal::no_such_version(number))
+    Registry::released().version(stream, number).ok_or_else(|| Refusal::no_such_version(number))
 }
 
 fn at_id(id: &str) -> Result<&'static Released, Refusal> {
@@ -206,4 +204,9 @@ fn at_id(id: &str) -> Result<&'static Released, Refusal> {
 
 fn text(released: &'static Released) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], released.text).into_response()
+}
+
+/// The registry's name for a stream's values, by the usual rule of topic name and `-value`.
+fn subject_for_client(app: &str, stream: &str) -> String {
+    format!("{app}.{stream}-value")
 }
