@@ -22,6 +22,11 @@ const FILES: &[(&str, u32, &str)] = files![
     "enrolments" 1,
     "prom-responses" 1,
     "wearable-readings" 1,
+    "clinical-events" 1,
+    "commerce-events" 1,
+    "clinician-activity" 1,
+    "session-verdicts" 1,
+    "alert-actions" 1,
     "contracts" 1,
     "control" 1,
     "receipts" 1,
@@ -30,6 +35,10 @@ const FILES: &[(&str, u32, &str)] = files![
     "windows" 1,
     "late-readings" 1,
     "dead-letters" 1,
+    "alerts" 1,
+    "curve-contributions" 1,
+    "curve-editions" 1,
+    "ledger" 1,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

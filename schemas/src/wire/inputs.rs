@@ -199,18 +199,6 @@ pub struct WearableHead<'a> {
     pub source: Source,
 }
 
-/// What the event streams of a patient have in common: `clinical-events`, `commerce-events`,
-/// `alert-actions`, `session-verdicts`. Reads any of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventEnvelope<'a> {
-    pub id: &'a str,
-    pub revision: i32,
-    pub status: RecordStatus,
-    pub source: Source,
-    pub patient_id: &'a str,
-    pub happened_at: i64,
-}
-
 /// Stream `contracts`: one version of a document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document<'a> {

@@ -8,12 +8,17 @@
 
 #![allow(missing_docs, reason = "each field is documented in its Avro schema, which a test demands")]
 
+mod events;
 mod inputs;
 mod map;
 mod outputs;
 
+pub use events::{
+    AlertAction, AlertActionKind, ClinicalEvent, ClinicalKind, ClinicianActivity, CommerceEvent,
+    CommerceKind, EventEnvelope, PayerPart, SessionVerdict, Verdict,
+};
 pub use inputs::{
-    Answer, Control, ControlKind, Document, Enrolment, EventEnvelope, Form, Metric, PromResponse, Reading,
-    RecordStatus, Source, WearableHead, WearableUpload,
+    Answer, Control, ControlKind, Document, Enrolment, Form, Metric, PromResponse, Reading, RecordStatus,
+    Source, WearableHead, WearableUpload,
 };
 pub use outputs::{DeadLetter, LateReading, ReadingReceipt, Receipt, Scale, Score, Window};
