@@ -3,4 +3,14 @@
 //! Nothing here reads a clock, a random number, a file or the network, and no result depends on the order of a
 //! hash table or on the platform's mathematics: the same facts give the same bits everywhere.
 
+pub mod documents;
+pub mod facts;
+pub mod index;
+pub mod metric;
+pub mod patient;
+pub mod reason;
+pub mod rolling;
+pub mod score;
 pub mod time;
+pub mod window;
+pub mod zone;

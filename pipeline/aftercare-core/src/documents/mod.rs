@@ -1,0 +1,150 @@
+//! Instruments and plans as versioned documents: data, checked at load, every problem listed with its place.
+//!
+//! A published version never changes; a correction is a new version. Numbers are exact decimals in quotes (or whole
+//! numbers), a floating literal fails the check.
+
+mod decimal;
+mod instrument;
+mod plan;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+pub use decimal::Decimal;
+pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
+pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
+pub use reader::Problem;
+
+/// The kind of document that holds an instrument.
+pub const INSTRUMENT: &str = "instrument";
+/// The kind of document that holds a plan.
+pub const PLAN: &str = "plan";
+
+macro_rules! shipped {
+    ($($kind:ident $folder:literal $id:literal),* $(,)?) => {
+        [$(($kind, $id, include_str!(concat!("../../documents/", $folder, "/", $id, ".toml")))),*]
+    };
+}
+
+/// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
+pub const SHIPPED: [(&str, &str, &str); 9] = shipped![
+    INSTRUMENT "instruments" "saq-7",
+    INSTRUMENT "instruments" "eq-5d-3l",
+    INSTRUMENT "instruments" "eq-5d-5l",
+    INSTRUMENT "instruments" "eq-vas",
+    INSTRUMENT "instruments" "phq-2",
+    INSTRUMENT "instruments" "phq-9",
+    INSTRUMENT "instruments" "rose-dyspnea",
+    PLAN "plans" "coronary-stent",
+    PLAN "plans" "nhs-eq5d",
+];
+
+type Versions<T> = BTreeMap<i32, T>;
+
+/// All documents that are known, by id and version.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    instruments: BTreeMap<Arc<str>, Versions<Arc<InstrumentDocument>>>,
+    plans: BTreeMap<Arc<str>, Versions<Arc<PlanDocument>>>,
+    texts: BTreeMap<(Box<str>, Box<str>), Versions<Box<str>>>,
+}
+
+impl Library {
+    /// The documents that come with the program.
+    pub fn builtin() -> Library {
+        static BUILTIN: LazyLock<Library> = LazyLock::new(|| {
+            let mut library = Library::default();
+            for (kind, id, text) in SHIPPED {
+                library.add(kind, id, 1, text).expect("a test loads every shipped document");
+            }
+            library
+        });
+        BUILTIN.clone()
+    }
+
+    /// Adds a document. Instruments and plans are read and checked, other kinds are kept as text. The same version with
+    /// the same text again changes nothing.
+    ///
+    /// # Errors
+    /// Every problem found; nothing was added then.
+    pub fn add(&mut self, kind: &str, id: &str, version: i32, text: &str) -> Result<(), Vec<Problem>> {
+        let key = (Box::from(kind), Box::from(id));
+        if let Some(known) = self.texts.get(&key).and_then(|versions| versions.get(&version)) {
+            let message = format!("of {kind} {id} version {version} differs from what was published before");
+            return if **known == *text { Ok(()) } else { Err(vec![whole(message)]) };
+        }
+        match kind {
+            INSTRUMENT => {
+                let document = InstrumentDocument::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.instruments.entry(document.id.clone()).or_default().insert(version, Arc::new(document));
+            }
+            PLAN => {
+                let document = PlanDocument::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.plans.entry(document.id.clone()).or_default().insert(version, Arc::new(document));
+            }
+            _ => {}
+        }
+        self.texts.entry(key).or_default().insert(version, text.into());
+        Ok(())
+    }
+
+    /// The instrument `id` in that version; `None`: the newest known.
+    pub fn instrument(&self, id: &str, version: Option<i32>) -> Option<&Arc<InstrumentDocument>> {
+        at(self.instruments.get(id)?, version)
+    }
+
+    /// The newest version of the plan `id`.
+    pub fn plan(&self, id: &str) -> Option<&Arc<PlanDocument>> {
+        at(self.plans.get(id)?, None)
+    }
+
+    /// The text of any document; `None` as version: the newest known.
+    pub fn text(&self, kind: &str, id: &str, version: Option<i32>) -> Option<&str> {
+        let versions = self.texts.get(&(Box::from(kind), Box::from(id)))?;
+        at(versions, version).map(|text| &**text)
+    }
+
+    /// What does not fit between documents: plans that name an instrument or a value set that is not known. (Documents
+    /// arrive in any order, so that [`Library::add`] cannot ask this.)
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for plan in self.plans.values().flat_map(|versions| versions.values()) {
+            for (position, part) in plan.instruments.iter().enumerate() {
+                let place = format!("plan {} version {}, instruments[{position}]", plan.id, plan.version);
+                let known = self.instrument(&part.id, None);
+                let message = match known {
+                    None => format!("names the instrument {}, which is not known", part.id),
+                    Some(known) if known.value_set(part.value_set.as_deref()).is_none() => {
+                        format!("names a value set that {} does not have", part.id)
+                    }
+                    Some(_) => continue,
+                };
+                problems.push(Problem { place, message });
+            }
+        }
+        problems
+    }
+}
+
+fn at<T>(versions: &Versions<T>, version: Option<i32>) -> Option<&T> {
+    match version {
+        Some(version) => versions.get(&version),
+        None => versions.values().next_back(),
+    }
+}
+
+fn whole(message: String) -> Problem {
+    Problem { place: String::new(), message }
+}
+
+fn named(id: &str, version: i32, inner_id: &str, inner_version: i32) -> Result<(), Vec<Problem>> {
+    if (id, version) == (inner_id, inner_version) {
+        return Ok(());
+    }
+    Err(vec![whole(format!(
+        "says it is {inner_id} version {inner_version}, but was published as {id} version {version}"
+    ))])
+}

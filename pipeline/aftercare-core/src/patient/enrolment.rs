@@ -1,0 +1,278 @@
+//! What is known about a patient's episodes: statements, and what holds at a time.
+
+use serde::{Deserialize, Serialize};
+
+use super::Patient;
+use super::names::{Names, Sym};
+use super::record::{Content, Record};
+use super::rows::{Attribution, OwnedAttribution};
+use crate::facts::EnrolmentFact;
+use crate::time::Instant;
+
+/// One statement, as kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Statement {
+    pub(super) episode: Sym,
+    recorded_at: Instant,
+    effective_at: Instant,
+    procedure: Option<Sym>,
+    treated_at: Option<Instant>,
+    device: Option<Sym>,
+    manufacturer: Option<Sym>,
+    birth_year: Option<i32>,
+    sex: Option<Sym>,
+    comorbidities: Option<Box<[Sym]>>,
+    organisation: Option<Sym>,
+    care_team: Option<Sym>,
+    clinician_id: Option<Sym>,
+    plan: Option<Sym>,
+    contract: Option<Sym>,
+    vip: Option<bool>,
+    self_pay_consent: Option<bool>,
+    spo2_scale: Option<i32>,
+    time_zone: Option<Sym>,
+    episode_status: Option<Sym>,
+}
+
+impl Statement {
+    pub(super) fn new(fact: &EnrolmentFact<'_>, names: &mut Names) -> Statement {
+        let mut intern = |text: Option<&str>| text.map(|text| names.intern(text));
+        Statement {
+            recorded_at: fact.recorded_at,
+            effective_at: fact.effective_at,
+            procedure: intern(fact.procedure),
+            treated_at: fact.treated_at,
+            device: intern(fact.device),
+            manufacturer: intern(fact.manufacturer),
+            birth_year: fact.birth_year,
+            sex: intern(fact.sex),
+            organisation: intern(fact.organisation),
+            care_team: intern(fact.care_team),
+            clinician_id: intern(fact.clinician_id),
+            plan: intern(fact.plan),
+            contract: intern(fact.contract),
+            vip: fact.vip,
+            self_pay_consent: fact.self_pay_consent,
+            spo2_scale: fact.spo2_scale,
+            time_zone: intern(fact.time_zone),
+            episode_status: intern(fact.episode_status),
+            comorbidities: fact
+                .comorbidities
+                .as_ref()
+                .map(|codes| codes.iter().map(|code| names.intern(code)).collect()),
+            episode: names.intern(fact.episode_id),
+        }
+    }
+}
+
+/// One episode as of a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of `EnrolmentFact`, resolved")]
+pub struct Episode<'p> {
+    pub id: &'p str,
+    pub procedure: Option<&'p str>,
+    pub treated_at: Option<Instant>,
+    pub device: Option<&'p str>,
+    pub manufacturer: Option<&'p str>,
+    pub birth_year: Option<i32>,
+    pub sex: Option<&'p str>,
+    pub comorbidities: Vec<&'p str>,
+    pub organisation: Option<&'p str>,
+    pub care_team: Option<&'p str>,
+    pub clinician_id: Option<&'p str>,
+    pub plan: Option<&'p str>,
+    pub contract: Option<&'p str>,
+    pub vip: Option<bool>,
+    pub self_pay_consent: Option<bool>,
+    pub spo2_scale: Option<i32>,
+    pub time_zone: Option<&'p str>,
+    pub episode_status: Option<&'p str>,
+}
+
+/// The five attributes by number, to tell whether they changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AttributionSyms {
+    organisation: Option<Sym>,
+    care_team: Option<Sym>,
+    clinician_id: Option<Sym>,
+    manufacturer: Option<Sym>,
+    procedure: Option<Sym>,
+}
+
+impl Patient {
+    /// Whether any enrolment of the patient stands.
+    pub fn is_enrolled(&self) -> bool {
+        self.statements().next().is_some()
+    }
+
+    /// The patient's episodes, by id, as of `at`.
+    pub fn episodes(&self, at: Instant) -> Vec<Episode<'_>> {
+        self.episode_syms().into_iter().map(|episode| self.episode(episode, at)).collect()
+    }
+
+    /// Who a fact of `at` belongs to: by the episode treated most recently at or before `at`, else the earliest.
+    pub fn attribution_at(&self, at: Instant) -> Attribution<'_> {
+        let Some(episode) = self.episode_at(at) else { return Attribution::default() };
+        let syms = self.attribution_syms(episode, at);
+        let text = |sym: Option<Sym>| sym.map(|sym| self.names.text(sym));
+        Attribution {
+            organisation: text(syms.organisation),
+            care_team: text(syms.care_team),
+            clinician_id: text(syms.clinician_id),
+            manufacturer: text(syms.manufacturer),
+            procedure: text(syms.procedure),
+        }
+    }
+
+    /// The statements that stand, with their records.
+    fn statements(&self) -> impl Iterator<Item = (&Record, &Statement)> {
+        self.enrolments().iter().filter_map(|record| match &record.content {
+            Content::Statement(statement) => Some((record, &**statement)),
+            _ => None,
+        })
+    }
+
+    /// The episodes of which a statement stands, by id.
+    pub(super) fn episode_syms(&self) -> Vec<Sym> {
+        let mut episodes: Vec<Sym> = Vec::new();
+        for (_, statement) in self.statements() {
+            if !episodes.contains(&statement.episode) {
+                episodes.push(statement.episode);
+            }
+        }
+        episodes.sort_unstable_by_key(|episode| self.names.text(*episode));
+        episodes
+    }
+
+    pub(super) fn has_episode(&self, id: &str) -> bool {
+        self.names
+            .find(id)
+            .is_some_and(|sym| self.statements().any(|(_, statement)| statement.episode == sym))
+    }
+
+    /// A field that corrects the whole episode: the newest statement that says it.
+    fn whole<'p, T>(&'p self, episode: Sym, field: impl Fn(&'p Statement) -> Option<T>) -> Option<T> {
+        let mut best: Option<(Instant, &str, T)> = None;
+        for (record, statement) in self.statements().filter(|(_, statement)| statement.episode == episode) {
+            let Some(value) = field(statement) else { continue };
+            let newer =
+                best.as_ref().is_none_or(|(at, id, _)| (*at, *id) < (statement.recorded_at, &*record.id));
+            if newer {
+                best = Some((statement.recorded_at, &record.id, value));
+            }
+        }
+        best.map(|(_, _, value)| value)
+    }
+
+    /// A dated field: the latest statement that says it and is in effect at `at`, else the earliest to take effect.
+    /// Of statements that take effect together, the newest.
+    fn dated<T>(&self, episode: Sym, at: Instant, field: impl Fn(&Statement) -> Option<T>) -> Option<T> {
+        let mut best: Option<(Instant, Instant, &str, T)> = None;
+        for (record, statement) in self.statements().filter(|(_, statement)| statement.episode == episode) {
+            let Some(value) = field(statement) else { continue };
+            let (effective_at, recorded_at) = (statement.effective_at, statement.recorded_at);
+            let better = best.as_ref().is_none_or(|(best_effective, best_recorded, id, _)| {
+                if effective_at == *best_effective {
+                    return (*best_recorded, *id) < (recorded_at, &*record.id);
+                }
+                match (effective_at <= at, *best_effective <= at) {
+                    (true, true) => effective_at > *best_effective,
+                    (false, false) => effective_at < *best_effective,
+                    (in_effect, _) => in_effect,
+                }
+            });
+            if better {
+                best = Some((effective_at, recorded_at, &record.id, value));
+            }
+        }
+        best.map(|(_, _, _, value)| value)
+    }
+
+    pub(super) fn treated_at(&self, episode: Sym) -> Option<Instant> {
+        self.whole(episode, |statement| statement.treated_at)
+    }
+
+    pub(super) fn plan_at(&self, episode: Sym, at: Instant) -> Option<&str> {
+        self.dated(episode, at, |statement| statement.plan).map(|plan| self.names.text(plan))
+    }
+
+    pub(super) fn zone_name_at(&self, episode: Sym, at: Instant) -> Option<&str> {
+        self.dated(episode, at, |statement| statement.time_zone).map(|zone| self.names.text(zone))
+    }
+
+    fn episode(&self, episode: Sym, at: Instant) -> Episode<'_> {
+        let whole =
+            |field: fn(&Statement) -> Option<Sym>| self.whole(episode, field).map(|sym| self.names.text(sym));
+        let dated = |field: fn(&Statement) -> Option<Sym>| {
+            self.dated(episode, at, field).map(|sym| self.names.text(sym))
+        };
+        let codes = self.whole(episode, |statement| statement.comorbidities.as_deref());
+        Episode {
+            id: self.names.text(episode),
+            procedure: whole(|statement| statement.procedure),
+            treated_at: self.treated_at(episode),
+            device: whole(|statement| statement.device),
+            manufacturer: whole(|statement| statement.manufacturer),
+            birth_year: self.whole(episode, |statement| statement.birth_year),
+            sex: whole(|statement| statement.sex),
+            comorbidities: codes.unwrap_or_default().iter().map(|code| self.names.text(*code)).collect(),
+            organisation: dated(|statement| statement.organisation),
+            care_team: dated(|statement| statement.care_team),
+            clinician_id: dated(|statement| statement.clinician_id),
+            plan: dated(|statement| statement.plan),
+            contract: dated(|statement| statement.contract),
+            vip: self.dated(episode, at, |statement| statement.vip),
+            self_pay_consent: self.dated(episode, at, |statement| statement.self_pay_consent),
+            spo2_scale: self.dated(episode, at, |statement| statement.spo2_scale),
+            time_zone: dated(|statement| statement.time_zone),
+            episode_status: dated(|statement| statement.episode_status),
+        }
+    }
+
+    /// The episode treated most recently at or before `at`, else the earliest; those without a treatment come last.
+    pub(super) fn episode_at(&self, at: Instant) -> Option<Sym> {
+        let mut best: Option<(Option<Instant>, Sym)> = None;
+        for episode in self.episode_syms() {
+            let treated = self.treated_at(episode);
+            let better = best.is_none_or(|(best_treated, _)| match (treated, best_treated) {
+                (Some(treated), Some(best)) => match (treated <= at, best <= at) {
+                    (true, true) => treated > best,
+                    (false, false) => treated < best,
+                    (before, _) => before,
+                },
+                (treated, _) => treated.is_some(),
+            });
+            if better {
+                best = Some((treated, episode));
+            }
+        }
+        best.map(|(_, episode)| episode)
+    }
+
+    pub(super) fn attribution_syms(&self, episode: Sym, at: Instant) -> AttributionSyms {
+        AttributionSyms {
+            organisation: self.dated(episode, at, |statement| statement.organisation),
+            care_team: self.dated(episode, at, |statement| statement.care_team),
+            clinician_id: self.dated(episode, at, |statement| statement.clinician_id),
+            manufacturer: self.whole(episode, |statement| statement.manufacturer),
+            procedure: self.whole(episode, |statement| statement.procedure),
+        }
+    }
+
+    /// Who the record belongs to: by the episode that it names, else by its time.
+    pub(super) fn attribution_of(&self, record: &Record) -> AttributionSyms {
+        let episode = record.episode.or_else(|| self.episode_at(record.event_at));
+        episode.map(|episode| self.attribution_syms(episode, record.event_at)).unwrap_or_default()
+    }
+
+    pub(super) fn owned(&self, syms: AttributionSyms) -> OwnedAttribution {
+        let text = |sym: Option<Sym>| sym.and_then(|sym| self.names.shared(sym).cloned());
+        OwnedAttribution {
+            organisation: text(syms.organisation),
+            care_team: text(syms.care_team),
+            clinician_id: text(syms.clinician_id),
+            manufacturer: text(syms.manufacturer),
+            procedure: text(syms.procedure),
+        }
+    }
+}
