@@ -1,33 +1,39 @@
 # shellcheck shell=bash
 # Sourced by the commands in this folder: steps with a name and a time, and no process left behind.
 
-# Runs a command in a process group of its own. On Ctrl-C, SIGTERM or SIGHUP to us the whole group is ended before we
-# are; a plain bash would wait for the command to finish, or leave it running.
+group=   # the process group of the step that runs
+scratch= # a folder that goes when we do
+
+trap leave EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Runs a command in a process group of its own, so that a signal to us ends the whole group before we end. A plain bash
+# would wait for the command to finish, or leave it running.
 in_group() {
+  local status=0
   set -m
   "$@" </dev/null &
   group=$!
   set +m
-  trap 'end_group INT 130' INT
-  trap 'end_group TERM 143' TERM
-  trap 'end_group HUP 129' HUP
-  local status=0
   wait "$group" || status=$?
-  trap - INT TERM HUP
   group=
   return "$status"
 }
 
-end_group() {
-  trap '' INT TERM HUP
-  printf '%s: stopped by SIG%s, ending what was started\n' "${0##*/}" "$1" >&2
-  kill -TERM -- "-$group" 2>/dev/null || true
-  for _ in {1..50}; do
-    kill -0 -- "-$group" 2>/dev/null || break
-    sleep 0.1
-  done
-  kill -KILL -- "-$group" 2>/dev/null || true
-  exit "$2"
+leave() {
+  trap '' HUP INT TERM
+  if [ -n "$group" ]; then
+    printf '%s: stopped, ending what was started\n' "${0##*/}" >&2
+    kill -TERM -- "-$group" 2>/dev/null || true
+    for _ in {1..50}; do
+      kill -0 -- "-$group" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL -- "-$group" 2>/dev/null || true
+  fi
+  [ -z "$scratch" ] || rm -rf "$scratch"
 }
 
 # step NAME COMMAND...: says what it does and how long it took; a failure ends the script and says which step it was.

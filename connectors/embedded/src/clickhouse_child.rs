@@ -1,5 +1,6 @@
 //! The body of the hidden subcommand: becomes ClickHouse.
 
+use std::error::Error;
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -72,7 +73,11 @@ fn query_cmdline(library: &OsString, args: &[OsString]) -> io::Result<()> {
 
     // SAFETY: the file is ClickHouse's library, checked by deploy/install against its checksum; its initialisers are
     // made to run in a process that has done nothing else.
-    let library = unsafe { Library::new(library) }.map_err(io::Error::other)?;
+    let library = unsafe { Library::new(library) }.map_err(|error| {
+        // the reason, without which "dlopen failed" says nothing, is in the source
+        let reason = error.source().map(ToString::to_string);
+        io::Error::other(reason.unwrap_or_else(|| error.to_string()))
+    })?;
     // SAFETY: these are the signatures in the library's header chdb.h for this version.
     let (query, error) = unsafe {
         (

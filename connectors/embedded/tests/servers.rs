@@ -1,4 +1,5 @@
 //! The real engines, started, asked, crashed and started again. Needs `deploy/install` to have been run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere, its helpers too")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
