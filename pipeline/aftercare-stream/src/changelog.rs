@@ -99,7 +99,9 @@ pub fn replay<S: State>(state: &mut S, record: &[u8]) -> Result<(), CorruptState
             }
             Ok(())
         }
-        Some((other, _)) => Err(CorruptState(format!("changelog packing {other} is not known to this build"))),
+        Some((other, _)) => {
+            Err(CorruptState(format!("changelog packing {other} is not known to this build")))
+        }
         None => Err(CorruptState("an empty changelog record".into())),
     }
 }
@@ -166,9 +168,8 @@ impl Transaction {
     pub fn aborted<S: State>(&mut self, state: &mut S) -> Result<(), CorruptState> {
         let undo = std::mem::take(&mut self.undo);
         for &at in self.undo_at.iter().rev() {
-            let (key, value) = Entries(&undo[at..])
-                .parse()
-                .ok_or_else(|| CorruptState("the undo log is cut off".into()))?;
+            let (key, value) =
+                Entries(&undo[at..]).parse().ok_or_else(|| CorruptState("the undo log is cut off".into()))?;
             state.apply(key, value)?;
         }
         self.undo = undo;
@@ -348,9 +349,11 @@ mod tests {
         fn next_key(&self, after: Option<Key>) -> Option<Key> {
             match after {
                 None => self.0.keys().next().copied(),
-                Some(key) => {
-                    self.0.range((std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded)).next().map(|(k, _)| *k)
-                }
+                Some(key) => self
+                    .0
+                    .range((std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded))
+                    .next()
+                    .map(|(k, _)| *k),
             }
         }
     }

@@ -1,0 +1,50 @@
+//! What wearables measure, and in which unit it is kept.
+
+/// What a reading measures. The position in `ALL` is kept in state: append, never reorder.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Metric(u8);
+
+/// (name, UCUM unit) of every metric.
+const METRICS: [(&str, &str); 15] = [
+    ("unknown", ""),
+    ("heart_rate", "/min"),
+    ("systolic_pressure", "mm[Hg]"),
+    ("diastolic_pressure", "mm[Hg]"),
+    ("oxygen_saturation", "%"),
+    ("respiration_rate", "/min"),
+    ("body_temperature", "Cel"),
+    ("body_weight", "kg"),
+    ("blood_glucose", "mmol/L"),
+    ("steps", "{steps}"),
+    ("sleep_duration", "min"),
+    ("supplemental_oxygen", "L/min"),
+    ("consciousness", "{ACVPU}"),
+    ("doses_taken", "{dose}"),
+    ("doses_due", "{dose}"),
+];
+
+impl Metric {
+    /// The metric at this position; `None` for 0 (unknown) and for positions that no metric has.
+    #[must_use]
+    pub fn at(position: u8) -> Option<Self> {
+        (position > 0 && usize::from(position) < METRICS.len()).then_some(Self(position))
+    }
+
+    /// Its position.
+    #[must_use]
+    pub fn position(self) -> u8 {
+        self.0
+    }
+
+    /// Its name on the wire and in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        METRICS[usize::from(self.0)].0
+    }
+
+    /// The UCUM unit in which it is kept.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        METRICS[usize::from(self.0)].1
+    }
+}

@@ -1,0 +1,229 @@
+//! Tumbling windows over the readings of one metric of one device.
+//!
+//! A window keeps its readings and its statistics are computed from them, over fixed-point integers: neither the order
+//! of arrival nor the machine can change a bit of the result.
+
+use crate::time::Instant;
+
+/// Length of a window, milliseconds: 5 minutes. Windows begin at multiples of it since 1970 UTC.
+pub const WINDOW_MS: i64 = 300_000;
+
+/// Greatest magnitude of a reading, in the metric's unit. Beyond it nothing that a wearable measures is plausible, and
+/// below it the sums of a full window cannot overflow.
+pub const VALUE_MAX: f64 = 10_000_000.0;
+
+const MICROS_PER_UNIT: f64 = 1e6;
+
+/// A reading's value in millionths of the metric's unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Micros(i64);
+
+impl Micros {
+    /// `value` rounded to millionths, ties to even. `None` when it is not finite or beyond `VALUE_MAX`.
+    #[must_use]
+    pub fn from_units(value: f64) -> Option<Self> {
+        #[allow(clippy::cast_possible_truncation, reason = "the range was checked and the value is integral")]
+        (value.abs() <= VALUE_MAX).then(|| Self((value * MICROS_PER_UNIT).round_ties_even() as i64))
+    }
+
+    /// Back in the metric's unit.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "10^13 fits a double exactly")]
+    pub fn to_units(self) -> f64 {
+        self.0 as f64 / MICROS_PER_UNIT
+    }
+}
+
+/// Which window a moment belongs to: windows since 1970, and milliseconds within the window.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the remainder is in 0..300000")]
+pub fn window_of(at: Instant) -> (i64, u32) {
+    (at.0.div_euclid(WINDOW_MS), at.0.rem_euclid(WINDOW_MS) as u32)
+}
+
+/// When the window begins.
+#[must_use]
+pub fn window_start(index: i64) -> Instant {
+    Instant(index.saturating_mul(WINDOW_MS))
+}
+
+/// One reading in a window, 12 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(Rust, packed(4))]
+pub struct Point {
+    /// Milliseconds since the window's start.
+    pub offset_ms: u32,
+    /// The value.
+    pub value: Micros,
+}
+
+/// Bytes of an encoded point.
+const POINT_BYTES: usize = 12;
+
+impl Point {
+    fn to_bytes(self) -> [u8; POINT_BYTES] {
+        let (offset, value) = (self.offset_ms, self.value);
+        let mut bytes = [0; POINT_BYTES];
+        bytes[..4].copy_from_slice(&offset.to_le_bytes());
+        bytes[4..].copy_from_slice(&value.0.to_le_bytes());
+        bytes
+    }
+}
+
+/// What became of a reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadingVerdict {
+    /// It is in the window now.
+    Accepted,
+    /// The window holds the same reading.
+    Duplicate,
+    /// The window holds another value of the same moment; the first one stays.
+    Conflicting,
+}
+
+/// The readings of one window, by time.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Points(Vec<Point>);
+
+impl Points {
+    /// Adds a reading, unless the window has one of that moment.
+    pub fn insert(&mut self, offset_ms: u32, value: Micros) -> ReadingVerdict {
+        let verdict = self.judge(offset_ms, value);
+        if let (ReadingVerdict::Accepted, Err(at)) = (verdict, self.position(offset_ms)) {
+            self.0.insert(at, Point { offset_ms, value });
+        }
+        verdict
+    }
+
+    /// What `insert` would answer, without inserting.
+    #[must_use]
+    pub fn judge(&self, offset_ms: u32, value: Micros) -> ReadingVerdict {
+        match self.position(offset_ms) {
+            Ok(at) if { self.0[at].value } == value => ReadingVerdict::Duplicate,
+            Ok(_) => ReadingVerdict::Conflicting,
+            Err(_) => ReadingVerdict::Accepted,
+        }
+    }
+
+    fn position(&self, offset_ms: u32) -> Result<usize, usize> {
+        match self.0.last() {
+            Some(last) if last.offset_ms < offset_ms => Err(self.0.len()),
+            None => Err(0),
+            Some(_) => self.0.binary_search_by_key(&offset_ms, |p| p.offset_ms),
+        }
+    }
+
+    /// Appends the points' bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.reserve(self.0.len() * POINT_BYTES);
+        for point in &self.0 {
+            out.extend_from_slice(&point.to_bytes());
+        }
+    }
+
+    /// The points of what `encode` wrote; `None` if it did not.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (points, rest) = bytes.as_chunks::<POINT_BYTES>();
+        let point = |b: &[u8; POINT_BYTES]| Point {
+            offset_ms: u32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+            value: Micros(i64::from_le_bytes([b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11]])),
+        };
+        rest.is_empty().then(|| Self(points.iter().map(point).collect()))
+    }
+
+    /// The window's statistics; `None` for an empty window.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "correctly rounded conversions of exact integers")]
+    pub fn stats(&self) -> Option<WindowStats> {
+        let n = i128::try_from(self.0.len()).expect("a window has at most 300,000 readings");
+        let values = || self.0.iter().map(|p| i128::from({ p.value }.0));
+        let (min, max) = (values().min()?, values().max()?);
+        let sum: i128 = values().sum();
+        let squares: i128 = values().map(|v| v * v).sum();
+        let sd = (n > 1).then(|| {
+            let scatter = n * squares - sum * sum;
+            (scatter as f64 / (n * (n - 1)) as f64).sqrt() / MICROS_PER_UNIT
+        });
+        Some(WindowStats {
+            readings: u32::try_from(n).expect("a window has at most 300,000 readings"),
+            mean: sum as f64 / n as f64 / MICROS_PER_UNIT,
+            sd,
+            min: min as f64 / MICROS_PER_UNIT,
+            max: max as f64 / MICROS_PER_UNIT,
+        })
+    }
+}
+
+/// Statistics of a window, in the metric's unit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct WindowStats {
+    /// How many readings, without duplicates.
+    pub readings: u32,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (n - 1); absent for a single reading.
+    pub sd: Option<f64>,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn micros(value: f64) -> Micros {
+        Micros::from_units(value).unwrap()
+    }
+
+    #[test]
+    fn statistics_do_not_depend_on_order() {
+        let readings = [(0, 61.25), (5_000, 60.1), (299_999, 180.333_333_4), (7, 59.0)];
+        let (mut forward, mut backward) = (Points::default(), Points::default());
+        for &(at, v) in &readings {
+            assert_eq!(forward.insert(at, micros(v)), ReadingVerdict::Accepted);
+        }
+        for &(at, v) in readings.iter().rev() {
+            assert_eq!(backward.insert(at, micros(v)), ReadingVerdict::Accepted);
+        }
+        assert_eq!(forward, backward);
+        let stats = forward.stats().unwrap();
+        assert_eq!((stats.readings, stats.min, stats.max), (4, 59.0, 180.333_333));
+        assert!((stats.mean - 90.170_833_25).abs() < 1e-9);
+        assert!((stats.sd.unwrap() - 60.115_616).abs() < 1e-4, "{:?}", stats.sd);
+        assert_eq!(
+            Points::decode(&{
+                let mut b = Vec::new();
+                forward.encode(&mut b);
+                b
+            })
+            .unwrap(),
+            forward
+        );
+    }
+
+    #[test]
+    fn same_moment_is_duplicate_or_conflict_and_the_first_value_stays() {
+        let mut points = Points::default();
+        points.insert(10, micros(60.0));
+        assert_eq!(points.insert(10, micros(60.000_000_4)), ReadingVerdict::Duplicate);
+        assert_eq!(points.insert(10, micros(61.0)), ReadingVerdict::Conflicting);
+        assert_eq!(points.stats().unwrap().max, 60.0);
+        assert_eq!(points.stats().unwrap().sd, None);
+    }
+
+    #[test]
+    fn values_out_of_range_or_not_numbers_are_refused() {
+        for bad in [f64::NAN, f64::INFINITY, -1e8] {
+            assert_eq!(Micros::from_units(bad), None);
+        }
+    }
+
+    #[test]
+    fn windows_before_1970_begin_at_multiples_too() {
+        assert_eq!(window_of(Instant(-1)), (-1, 299_999));
+        assert_eq!(window_start(-1), Instant(-300_000));
+    }
+}

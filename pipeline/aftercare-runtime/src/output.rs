@@ -1,0 +1,238 @@
+//! What a task writes: numbered rows in the wire's terms, dead letters, forwarded records.
+
+use aftercare_core::patient::{ReceiptChange, ScoreChange};
+use aftercare_schemas::codec;
+use aftercare_schemas::wire;
+use aftercare_stream::log::{Header, Outgoing, TaskLog};
+use aftercare_stream::position::TopicId;
+use aftercare_stream::sequence::Sequence;
+use serde::Serialize;
+
+use crate::error::TaskError;
+use crate::state::Meta;
+use crate::stats::TaskStats;
+use crate::topics::{self, DEAD_LETTERS, RECEIPTS, SCORES};
+
+/// Names of the headers of dead letters; the first five are Kafka Connect's.
+pub mod headers {
+    /// The topic that the record came from.
+    pub const TOPIC: &str = "__connect.errors.topic";
+    /// Its partition there.
+    pub const PARTITION: &str = "__connect.errors.partition";
+    /// Its offset there.
+    pub const OFFSET: &str = "__connect.errors.offset";
+    /// Where it failed.
+    pub const STAGE: &str = "__connect.errors.stage";
+    /// Why, in words, without any value of the record.
+    pub const MESSAGE: &str = "__connect.errors.exception.message";
+    /// The framed `DeadLetter`.
+    pub const DEAD_LETTER: &str = "aftercare.dead-letter";
+    /// On a record sent on to the partition it belongs to: where it was read.
+    pub const FORWARDED: &str = "aftercare.forwarded";
+}
+
+/// The task's pen: encodes rows, numbers them, hands them to the open transaction.
+pub(crate) struct Pen {
+    partition: i32,
+    incarnation: u16,
+    /// The last sequence given out, by topic; the state's copy is renewed at each commit.
+    pub(crate) sequences: [u64; topics::COUNT],
+    buf: Vec<u8>,
+    id: String,
+}
+
+impl Pen {
+    pub(crate) fn new(partition: i32) -> Self {
+        let sequences = [0; topics::COUNT];
+        Self { partition, incarnation: 0, sequences, buf: Vec::new(), id: String::new() }
+    }
+
+    /// Goes on numbering where the state says.
+    pub(crate) fn resume(&mut self, meta: &Meta) {
+        self.incarnation = meta.incarnation;
+        self.sequences = meta.sequences;
+    }
+
+    fn next_version(&mut self, topic: TopicId) -> u64 {
+        let last = &mut self.sequences[topics::index(topic)];
+        let mut sequence = Sequence(*last);
+        let version = sequence.next(self.incarnation);
+        *last = sequence.0;
+        version.0
+    }
+
+    /// Writes one numbered row.
+    pub(crate) fn row<L: TaskLog, T: Serialize>(
+        &mut self,
+        log: &mut L,
+        stats: &TaskStats,
+        topic: TopicId,
+        key: &str,
+        row: impl FnOnce(u64) -> T,
+    ) -> Result<(), TaskError> {
+        let row = row(self.next_version(topic));
+        self.buf.clear();
+        codec::encode(topics::name(topic), &row, &mut self.buf)?;
+        TaskStats::add(&stats.outputs[topics::index(topic)], 1);
+        Ok(log.send(&Outgoing {
+            topic,
+            partition: self.partition,
+            key: Some(key.as_bytes()),
+            value: Some(&self.buf),
+            headers: &[],
+        })?)
+    }
+
+    pub(crate) fn receipt<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        stats: &TaskStats,
+        patient_id: &str,
+        change: &ReceiptChange,
+    ) -> Result<(), TaskError> {
+        let who = change.attribution.borrow();
+        self.row(log, stats, RECEIPTS, patient_id, |version| wire::Receipt {
+            version,
+            topic: change.kind.topic(),
+            id: &change.id,
+            revision: change.revision,
+            patient_id,
+            outcome: change.outcome,
+            reason: change.reason,
+            copies: change.copies,
+            duplicates: change.duplicates,
+            conflicts: change.conflicts,
+            stored_at: change.stored_at.0,
+            organisation: who.organisation,
+            care_team: who.care_team,
+            clinician_id: who.clinician_id,
+            manufacturer: who.manufacturer,
+            procedure: who.procedure,
+            source: change.source.as_str(),
+        })
+    }
+
+    pub(crate) fn score<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        stats: &TaskStats,
+        patient_id: &str,
+        change: &ScoreChange,
+    ) -> Result<(), TaskError> {
+        let who = change.attribution.borrow();
+        let mut id = std::mem::take(&mut self.id);
+        change.write_score_id(&mut id);
+        let scales = change.scales.iter().map(|(name, value)| wire::Scale { name, value: *value }).collect();
+        let written = self.row(log, stats, SCORES, patient_id, |version| wire::Score {
+            version,
+            score_id: &id,
+            episode_id: &change.episode_id,
+            patient_id,
+            upload_id: &change.upload_id,
+            upload_revision: change.upload_revision,
+            instrument: &change.instrument,
+            instrument_version: change.instrument_version,
+            value_set: &change.value_set,
+            status: change.status.as_str(),
+            reason: change.reason,
+            answered_at: change.answered_at.0,
+            uploaded_at: change.uploaded_at.0,
+            stored_at: change.stored_at.0,
+            days_since_treatment: change.days_since_treatment,
+            respondent: &change.respondent,
+            score: change.score,
+            scales,
+            baseline: change.baseline,
+            baseline_upload_id: change.baseline_upload_id.as_deref(),
+            index: change.index,
+            index_rule: change.index_rule,
+            change_mcid: change.change_mcid,
+            ewma: change.ewma,
+            mean_28d: change.mean_28d,
+            slope_56d: change.slope_56d,
+            uploads_done: change.uploads_done,
+            uploads_due: change.uploads_due,
+            expected: None,
+            curve_edition: None,
+            organisation: who.organisation,
+            care_team: who.care_team,
+            clinician_id: who.clinician_id,
+            manufacturer: who.manufacturer,
+            procedure: who.procedure,
+            source: change.source.as_str(),
+        });
+        self.id = id;
+        written
+    }
+
+    pub(crate) fn dead_letter<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        stats: &TaskStats,
+        letter: &Letter<'_>,
+    ) -> Result<(), TaskError> {
+        let version = self.next_version(DEAD_LETTERS);
+        let (partition, offset) = (self.partition.to_string(), letter.offset.to_string());
+        let topic = topics::name(letter.topic);
+        self.buf.clear();
+        codec::encode(
+            topics::name(DEAD_LETTERS),
+            &wire::DeadLetter {
+                version,
+                topic,
+                partition: self.partition,
+                offset: letter.offset,
+                record_at: letter.produced_at,
+                stage: letter.stage,
+                reason: letter.reason,
+                message: letter.message,
+                receipt: letter.receipt,
+                key_bytes: bytes(letter.key),
+                value_bytes: bytes(letter.value),
+                stored_at: letter.stored_at,
+            },
+            &mut self.buf,
+        )?;
+        let mut all: Vec<Header<'_>> =
+            letter.headers.iter().map(|(k, v)| (k.as_str(), v.as_slice())).collect();
+        all.retain(|(name, _)| !name.starts_with("__connect.errors.") && *name != headers::DEAD_LETTER);
+        all.extend([
+            (headers::TOPIC, topic.as_bytes()),
+            (headers::PARTITION, partition.as_bytes()),
+            (headers::OFFSET, offset.as_bytes()),
+            (headers::STAGE, letter.stage.as_bytes()),
+            (headers::MESSAGE, letter.message.as_bytes()),
+            (headers::DEAD_LETTER, &self.buf),
+        ]);
+        TaskStats::add(&stats.outputs[topics::index(DEAD_LETTERS)], 1);
+        Ok(log.send(&Outgoing {
+            topic: DEAD_LETTERS,
+            partition: self.partition,
+            key: letter.key,
+            value: letter.value,
+            headers: &all,
+        })?)
+    }
+}
+
+fn bytes(part: Option<&[u8]>) -> u32 {
+    part.map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX))
+}
+
+/// A record that is not taken, as it was read, and why.
+pub(crate) struct Letter<'a> {
+    pub(crate) topic: TopicId,
+    pub(crate) offset: i64,
+    pub(crate) produced_at: i64,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: &'a [(String, Vec<u8>)],
+    /// DESERIALIZE (the bytes are not ours), VALIDATE (they are, and don't make sense), ROUTE, HOLD.
+    pub(crate) stage: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) message: &'a str,
+    /// The record also has a receipt.
+    pub(crate) receipt: bool,
+    /// The tick.
+    pub(crate) stored_at: i64,
+}

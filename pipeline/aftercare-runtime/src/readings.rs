@@ -1,0 +1,461 @@
+//! The hot path: wearable readings into windows.
+
+use aftercare_core::metric::Metric;
+use aftercare_core::time::Instant;
+use aftercare_core::window::{Micros, ReadingVerdict, WINDOW_MS, window_of, window_start};
+use aftercare_schemas::codec;
+use aftercare_schemas::wire;
+use aftercare_stream::changelog::Transaction;
+use aftercare_stream::log::TaskLog;
+
+use crate::error::TaskError;
+use crate::input::{Input, Placed};
+use crate::state::{
+    Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, Window, WindowKey,
+    encode_value, key,
+};
+use crate::stats::TaskStats;
+use crate::task::Task;
+use crate::topics::{LATE_READINGS, READING_RECEIPTS, WINDOWS};
+
+/// What one upload asks for beyond its windows.
+#[derive(Default)]
+struct Afterwards {
+    /// The record waited already: what is still in the future is refused.
+    waited: bool,
+    /// How many readings lie in the future, and the tick that makes all of them count.
+    future: u64,
+    reaches_at: i64,
+    /// Why the record is a dead letter too, if some reading of it was refused.
+    refused: Option<ReadingOutcome>,
+}
+
+impl Afterwards {
+    fn refuse(&mut self, outcome: ReadingOutcome) -> ReadingOutcome {
+        self.refused.get_or_insert(outcome);
+        outcome
+    }
+}
+
+impl<L: TaskLog> Task<L> {
+    /// Takes one upload of readings. `taken_to` is set when the record waited: readings up to there were taken then.
+    pub(crate) fn wearable(&mut self, input: &Input<'_>, taken_to: Option<i64>) -> Result<(), TaskError> {
+        let mut readings = std::mem::take(&mut self.readings);
+        let head = codec::each_reading(input.value, input.schema_header().as_deref(), &mut readings);
+        let result = match head {
+            Err(error) => self.undecodable(input, error.reason(), &error.to_string()),
+            Ok(head) => self.upload(input, &head, &readings, taken_to),
+        };
+        self.readings = recycle(readings);
+        result
+    }
+
+    fn upload(
+        &mut self,
+        input: &Input<'_>,
+        head: &wire::WearableHead<'_>,
+        readings: &[wire::Reading<'_>],
+        taken_to: Option<i64>,
+    ) -> Result<(), TaskError> {
+        if head.patient_id.is_empty() || head.device_id.is_empty() {
+            return self.undecodable(input, "missing_id", "the upload names no patient or no device");
+        }
+        if readings.is_empty() {
+            return self.undecodable(input, "empty_upload", "the upload has no readings");
+        }
+        let Placed::Here(patient) = self.place(input, head.patient_id)? else { return Ok(()) };
+        let device = self.find_device(patient, head.device_id);
+        self.roll_tally(device)?;
+        let mut afterwards = Afterwards { waited: taken_to.is_some(), ..Afterwards::default() };
+        for (i, reading) in readings.iter().enumerate() {
+            if taken_to.is_some_and(|to| reading.measured_at <= to) {
+                continue;
+            }
+            let outcome = self.reading(device, head, reading, &mut afterwards)?;
+            let records = u64::from(i == 0 && taken_to.is_none());
+            self.state.device_mut(device).tally.add(outcome, records, 1);
+            TaskStats::add(&self.stats.readings[outcome as usize], 1);
+        }
+        self.afterwards(input, patient, device, &afterwards)
+    }
+
+    /// Holds what lies in the future, dead-letters what was refused.
+    fn afterwards(
+        &mut self,
+        input: &Input<'_>,
+        patient: PatientNo,
+        device: DeviceNo,
+        afterwards: &Afterwards,
+    ) -> Result<(), TaskError> {
+        if afterwards.future > 0 {
+            let taken_to = self.state.meta.tick.saturating_add(self.config.limits.future_ms_max);
+            let held_for = HeldFor::Tick { taken_to, reaches_at: afterwards.reaches_at };
+            if !self.hold(input, patient, held_for) {
+                self.state.device_mut(device).tally.add(ReadingOutcome::FarFuture, 0, afterwards.future);
+                self.refuse(input, "HOLD", "far_future", "readings lie too far in the future")?;
+            }
+        }
+        match afterwards.refused {
+            Some(outcome) => {
+                let (_, reason) = outcome.words();
+                self.refuse(input, "VALIDATE", reason, "the upload has readings that can't be kept")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn reading(
+        &mut self,
+        device_no: DeviceNo,
+        head: &wire::WearableHead<'_>,
+        reading: &wire::Reading<'_>,
+        afterwards: &mut Afterwards,
+    ) -> Result<ReadingOutcome, TaskError> {
+        let Some(metric) = Metric::at(reading.metric as u8) else {
+            return Ok(afterwards.refuse(ReadingOutcome::UnknownMetric));
+        };
+        if reading.unit != metric.unit() {
+            return Ok(afterwards.refuse(ReadingOutcome::UnsupportedUnit));
+        }
+        let Some(value) = Micros::from_units(reading.value) else {
+            return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
+        };
+        let reaches_at = reading.measured_at.saturating_sub(self.config.limits.future_ms_max);
+        if reaches_at > self.state.meta.tick {
+            if afterwards.waited {
+                return Ok(afterwards.refuse(ReadingOutcome::FarFuture));
+            }
+            afterwards.future += 1;
+            afterwards.reaches_at = afterwards.reaches_at.max(reaches_at);
+            return Ok(ReadingOutcome::HeldFuture);
+        }
+        let (index, offset) = window_of(Instant(reading.measured_at));
+        let Some(window) = WindowKey::new(device_no, metric.position(), index) else {
+            return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
+        };
+        if !self.make_live(device_no, window, head.source as u8)? {
+            self.late(device_no, metric, value, reading.measured_at, head)?;
+            return Ok(ReadingOutcome::Late);
+        }
+        let (state, tx) = (&mut self.state, &mut self.tx);
+        let tick = state.meta.tick;
+        let entry = state.device_mut(device_no).window_mut(window).expect("it was just made live");
+        let verdict = entry.points.judge(offset, value);
+        if verdict == ReadingVerdict::Accepted {
+            touch_window(tx, window, entry);
+            entry.points.insert(offset, value);
+            entry.touched_at = tick;
+            if !entry.dirty {
+                entry.dirty = true;
+                state.dirty_windows.push(window);
+            }
+        }
+        Ok(match verdict {
+            ReadingVerdict::Accepted => ReadingOutcome::Accepted,
+            ReadingVerdict::Duplicate => ReadingOutcome::Duplicate,
+            ReadingVerdict::Conflicting => afterwards.refuse(ReadingOutcome::Conflicting),
+        })
+    }
+
+    /// Makes sure that the window is among its series' live ones. `false`: it has ended for good.
+    fn make_live(&mut self, no: DeviceNo, window: WindowKey, source: u8) -> Result<bool, TaskError> {
+        let (metric, index) = (window.metric(), window.index());
+        let device = self.state.device_mut(no);
+        let newest = match device.series_mut(metric) {
+            Some(series) => match series.windows.last() {
+                Some(last) if last.index == index => return Ok(true),
+                _ if series.windows.binary_search_by_key(&index, |w| w.index).is_ok() => return Ok(true),
+                _ if index <= series.closed_through => return Ok(false),
+                last => last.map_or(i64::MIN, |w| w.index),
+            },
+            None => i64::MIN,
+        };
+        // The device's own entry changes with its series: its old value must be kept before. (Every upload touches
+        // it before its first reading.)
+        if device.series_of(metric).is_none() {
+            device.add_series(metric);
+        }
+        if index > newest {
+            self.end_windows(no, metric, index - LIVE_WINDOWS - 1)?;
+        }
+        let tick = self.state.meta.tick;
+        let device = self.state.device_mut(no);
+        device.series_mut(metric).expect("it was just added").source = source;
+        let new = Window {
+            index,
+            touched_at: tick,
+            dirty: false,
+            points: Default::default(),
+            epoch: self.tx.epoch(),
+        };
+        self.tx.touch(key::window(window), |_| false);
+        let due = new.ends_at();
+        device.set_window(window, Some(new));
+        self.state.sweep_by(no, due);
+        Ok(true)
+    }
+
+    /// Ends the windows of a series up to `through` for good, issuing first what was not issued.
+    fn end_windows(&mut self, no: DeviceNo, metric: u8, through: i64) -> Result<(), TaskError> {
+        loop {
+            let series = self.state.device_mut(no).series_mut(metric).expect("the series exists");
+            series.closed_through = series.closed_through.max(through);
+            let first = series.windows.first().filter(|w| w.index <= through).map(|w| w.index);
+            let Some(window) = first.and_then(|index| WindowKey::new(no, metric, index)) else {
+                return Ok(());
+            };
+            self.end_window(window)?;
+        }
+    }
+
+    fn end_window(&mut self, window: WindowKey) -> Result<(), TaskError> {
+        self.issue_window(window)?;
+        let device = self.state.device_mut(window.device());
+        if let Some(entry) = device.window_mut(window) {
+            touch_window(&mut self.tx, window, entry);
+        }
+        device.set_window(window, None);
+        Ok(())
+    }
+
+    /// Writes the window's row if it changed since the last one.
+    fn issue_window(&mut self, window: WindowKey) -> Result<(), TaskError> {
+        let Some(device) = self.state.device_get(window.device()) else { return Ok(()) };
+        let (Some(entry), Some(series)) = (device.window(window), device.series_of(window.metric())) else {
+            return Ok(());
+        };
+        let Some(stats) = entry.points.stats().filter(|_| entry.dirty) else { return Ok(()) };
+        let start = window_start(entry.index);
+        let metric = Metric::at(series.metric).expect("only known metrics have series");
+        let patient = self.state.patient(device.patient);
+        let who = patient.patient.attribution_at(start);
+        let (tick, source) = (self.state.meta.tick, source_word(series.source));
+        self.pen.row(&mut self.log, &self.stats, WINDOWS, &patient.id, |version| wire::Window {
+            version,
+            patient_id: &patient.id,
+            device_id: &device.id,
+            metric: metric.name(),
+            unit: metric.unit(),
+            window_start: start.0,
+            length_s: u32::try_from(WINDOW_MS / 1000).expect("300"),
+            readings: stats.readings,
+            mean: stats.mean,
+            sd: stats.sd,
+            min: stats.min,
+            max: stats.max,
+            stored_at: tick,
+            organisation: who.organisation,
+            care_team: who.care_team,
+            clinician_id: who.clinician_id,
+            manufacturer: who.manufacturer,
+            procedure: who.procedure,
+            source,
+        })?;
+        let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
+        touch_window(&mut self.tx, window, entry);
+        entry.dirty = false;
+        Ok(())
+    }
+
+    fn late(
+        &mut self,
+        no: DeviceNo,
+        metric: Metric,
+        value: Micros,
+        measured_at: i64,
+        head: &wire::WearableHead<'_>,
+    ) -> Result<(), TaskError> {
+        let device = self.state.device(no);
+        let patient = self.state.patient(device.patient);
+        let tick = self.state.meta.tick;
+        self.pen.row(&mut self.log, &self.stats, LATE_READINGS, &patient.id, |version| wire::LateReading {
+            version,
+            patient_id: &patient.id,
+            device_id: &device.id,
+            metric: metric.name(),
+            unit: metric.unit(),
+            value: value.to_units(),
+            measured_at,
+            stored_at: tick,
+            source: head.source.as_str(),
+        })
+    }
+
+    /// At a tick: issues every window and count that changed, ends windows whose time has come.
+    pub(crate) fn readings_tick(&mut self) -> Result<(), TaskError> {
+        let mut dirty = std::mem::take(&mut self.state.dirty_windows);
+        dirty.sort_unstable();
+        dirty.dedup();
+        for &window in &dirty {
+            self.issue_window(window)?;
+        }
+        dirty.clear();
+        self.state.dirty_windows = dirty;
+        let mut devices = std::mem::take(&mut self.state.dirty_devices);
+        devices.sort_unstable();
+        devices.dedup();
+        for &no in &devices {
+            self.issue_tally(no)?;
+        }
+        devices.clear();
+        self.state.dirty_devices = devices;
+        self.sweep()
+    }
+
+    fn sweep(&mut self) -> Result<(), TaskError> {
+        let tick = self.state.meta.tick;
+        while let Some(&(due, no)) = self.state.sweeps.first()
+            && due <= tick
+        {
+            self.state.sweeps.pop_first();
+            self.state.device_mut(no).sweep_at = None;
+            let ended = |s: &Series| {
+                s.windows
+                    .iter()
+                    .filter(|w| w.ends_at() <= tick)
+                    .map(|w| (s.metric, w.index))
+                    .collect::<Vec<_>>()
+            };
+            let ended: Vec<_> = self.state.device(no).series.iter().flat_map(ended).collect();
+            self.touch_device(no);
+            for (metric, index) in ended {
+                let series = self.state.device_mut(no).series_mut(metric).expect("it was just listed");
+                series.closed_through = series.closed_through.max(index);
+                self.end_window(WindowKey::new(no, metric, index).expect("it was just listed"))?;
+            }
+            if let Some(due) = self.state.device(no).next_sweep() {
+                self.state.sweep_by(no, due);
+            }
+        }
+        Ok(())
+    }
+
+    /// The patient's enrolment changed: rows of live windows carry who they belong to, so they are issued again.
+    pub(crate) fn reattribute_windows(&mut self, patient: PatientNo) {
+        for no in self.state.patient(patient).devices.clone() {
+            let mut windows = Vec::new();
+            let mut after = None;
+            while let Some(window) = self.state.device(no).next_window(no, after) {
+                windows.push(window);
+                after = Some(window);
+            }
+            for window in windows {
+                let entry = self.state.device_mut(no).window_mut(window).expect("it was just listed");
+                if !entry.dirty {
+                    touch_window(&mut self.tx, window, entry);
+                    entry.dirty = true;
+                    self.state.dirty_windows.push(window);
+                }
+            }
+        }
+    }
+
+    /// Finds the device, or gives it a number; keeps its old value, since every upload changes its counts.
+    fn find_device(&mut self, patient_no: PatientNo, id: &str) -> DeviceNo {
+        let patient = self.state.patient(patient_no);
+        let known = patient.devices.iter().copied().find(|no| &*self.state.device(*no).id == id);
+        if let Some(no) = known {
+            self.touch_device(no);
+            return no;
+        }
+        let no = self.state.next_device();
+        self.tx.touch(key::device(no), |_| false);
+        let device =
+            Device { patient: patient_no, id: id.into(), epoch: self.tx.epoch(), ..Device::default() };
+        self.state.insert_device(no, device);
+        self.touch_patient(patient_no);
+        self.state.patient_mut(patient_no).devices.push(no);
+        no
+    }
+
+    fn touch_device(&mut self, no: DeviceNo) {
+        let device = self.state.device_mut(no);
+        if device.epoch != self.tx.epoch() {
+            device.epoch = self.tx.epoch();
+            let device = &*device;
+            self.tx.touch(key::device(no), |out| {
+                encode_value(device, out);
+                true
+            });
+        }
+    }
+
+    /// Counts are by day of the tick: on a new day the old ones are issued for the last time.
+    fn roll_tally(&mut self, no: DeviceNo) -> Result<(), TaskError> {
+        let day = Instant(self.state.meta.tick).day_utc();
+        if self.state.device(no).tally.day != day {
+            self.issue_tally(no)?;
+            let tally = &mut self.state.device_mut(no).tally;
+            *tally = crate::state::Tally { day, ..Default::default() };
+        }
+        if !self.state.device(no).tally.is_dirty() {
+            self.state.dirty_devices.push(no);
+        }
+        Ok(())
+    }
+
+    fn issue_tally(&mut self, no: DeviceNo) -> Result<(), TaskError> {
+        if !self.state.device_get(no).is_some_and(|d| d.tally.is_dirty()) {
+            return Ok(());
+        }
+        let device = self.state.device(no);
+        let patient = self.state.patient(device.patient);
+        let who = patient.patient.attribution_at(Instant(self.state.meta.tick));
+        let source = device.series.first().map_or("live", |s| source_word(s.source));
+        for outcome in ReadingOutcome::ALL {
+            let at = outcome as usize;
+            if device.tally.dirty & 1 << at == 0 {
+                continue;
+            }
+            let (words, tally, tick) = (outcome.words(), &device.tally, self.state.meta.tick);
+            self.pen.row(&mut self.log, &self.stats, READING_RECEIPTS, &patient.id, |version| {
+                wire::ReadingReceipt {
+                    version,
+                    patient_id: &patient.id,
+                    device_id: &device.id,
+                    day: tally.day,
+                    outcome: words.0,
+                    reason: words.1,
+                    records: tally.records[at],
+                    readings: tally.readings[at],
+                    stored_at: tick,
+                    organisation: who.organisation,
+                    care_team: who.care_team,
+                    clinician_id: who.clinician_id,
+                    manufacturer: who.manufacturer,
+                    procedure: who.procedure,
+                    source,
+                }
+            })?;
+        }
+        self.touch_device(no);
+        self.state.device_mut(no).tally.dirty = 0;
+        Ok(())
+    }
+}
+
+/// Keeps the old value of a window at its first touch in the transaction.
+fn touch_window(tx: &mut Transaction, window: WindowKey, entry: &mut Window) {
+    if entry.epoch != tx.epoch() {
+        entry.epoch = tx.epoch();
+        let entry = &*entry;
+        tx.touch(key::window(window), |out| {
+            entry.encode(out);
+            true
+        });
+    }
+}
+
+/// The vector's room, for readings that borrow from another batch.
+fn recycle(mut readings: Vec<wire::Reading<'_>>) -> Vec<wire::Reading<'static>> {
+    readings.clear();
+    readings.into_iter().map(|_| unreachable!("the vector is empty")).collect()
+}
+
+fn source_word(source: u8) -> &'static str {
+    match source {
+        1 => "import",
+        2 => "simulated",
+        _ => "live",
+    }
+}

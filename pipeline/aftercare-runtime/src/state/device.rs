@@ -1,0 +1,276 @@
+//! Devices, their series (one per metric) and the series' live windows.
+
+use aftercare_core::window::{Points, WINDOW_MS};
+use aftercare_stream::changelog::CorruptState;
+use serde::{Deserialize, Serialize};
+
+use super::{DeviceNo, ENCODING, PatientNo};
+
+/// How many windows of a series stay live behind its newest, and for how many window lengths by tick: 3 hours.
+pub(crate) const LIVE_WINDOWS: i64 = 36;
+
+const METRIC_BITS: u32 = 6;
+const INDEX_BITS: u32 = 26;
+
+/// Device number, metric and window index in one word, so that windows order by device, metric and time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct WindowKey(pub(crate) u64);
+
+impl WindowKey {
+    /// `None` when the window lies before 1970 or after 2600.
+    pub(crate) fn new(device: DeviceNo, metric: u8, index: i64) -> Option<Self> {
+        let index = u64::try_from(index).ok().filter(|i| i >> INDEX_BITS == 0)?;
+        debug_assert!(metric >> METRIC_BITS == 0);
+        Some(Self(
+            u64::from(device.0) << (METRIC_BITS + INDEX_BITS) | u64::from(metric) << INDEX_BITS | index,
+        ))
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "the upper 32 bits")]
+    pub(crate) fn device(self) -> DeviceNo {
+        DeviceNo((self.0 >> (METRIC_BITS + INDEX_BITS)) as u32)
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "masked to 6 bits")]
+    pub(crate) fn metric(self) -> u8 {
+        (self.0 >> INDEX_BITS & ((1 << METRIC_BITS) - 1)) as u8
+    }
+
+    #[allow(clippy::cast_possible_wrap, reason = "masked to 26 bits")]
+    pub(crate) fn index(self) -> i64 {
+        (self.0 & ((1 << INDEX_BITS) - 1)) as i64
+    }
+}
+
+/// What became of a reading, as it is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReadingOutcome {
+    Accepted,
+    Duplicate,
+    Conflicting,
+    Late,
+    HeldFuture,
+    UnknownMetric,
+    UnsupportedUnit,
+    ImplausibleValue,
+    FarFuture,
+}
+
+pub(crate) const READING_OUTCOMES: usize = 9;
+
+impl ReadingOutcome {
+    pub(crate) const ALL: [Self; READING_OUTCOMES] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Conflicting,
+        Self::Late,
+        Self::HeldFuture,
+        Self::UnknownMetric,
+        Self::UnsupportedUnit,
+        Self::ImplausibleValue,
+        Self::FarFuture,
+    ];
+
+    /// Outcome and reason as they are written.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Accepted => ("accepted", ""),
+            Self::Duplicate => ("duplicate", ""),
+            Self::Conflicting => ("conflicting", "conflicting_content"),
+            Self::Late => ("late", ""),
+            Self::HeldFuture => ("held", "far_future"),
+            Self::UnknownMetric => ("rejected", "unknown_metric"),
+            Self::UnsupportedUnit => ("rejected", "unsupported_unit"),
+            Self::ImplausibleValue => ("rejected", "implausible_value"),
+            Self::FarFuture => ("rejected", "far_future"),
+        }
+    }
+}
+
+/// Counts of one device and one day (of the tick), by outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// UTC day of the tick.
+    pub(crate) day: i32,
+    pub(crate) readings: [u64; READING_OUTCOMES],
+    pub(crate) records: [u64; READING_OUTCOMES],
+    /// Outcomes whose counts changed since they were last issued, one bit each.
+    pub(crate) dirty: u16,
+}
+
+impl Tally {
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty != 0
+    }
+
+    pub(crate) fn add(&mut self, outcome: ReadingOutcome, records: u64, readings: u64) {
+        let at = outcome as usize;
+        self.readings[at] += readings;
+        self.records[at] += records;
+        self.dirty |= 1 << at;
+    }
+}
+
+/// One live window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) index: i64,
+    /// The tick at which a reading last reached it.
+    pub(crate) touched_at: i64,
+    /// Changed since it was last issued.
+    pub(crate) dirty: bool,
+    pub(crate) points: Points,
+    /// The transaction that touched it last.
+    pub(crate) epoch: u32,
+}
+
+impl Window {
+    /// The tick at which it ends for good, if nothing reaches it before.
+    pub(crate) fn ends_at(&self) -> i64 {
+        self.touched_at.max((self.index + 1) * WINDOW_MS) + LIVE_WINDOWS * WINDOW_MS
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(ENCODING);
+        out.extend_from_slice(&self.index.to_le_bytes());
+        out.extend_from_slice(&self.touched_at.to_le_bytes());
+        out.push(u8::from(self.dirty));
+        self.points.encode(out);
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CorruptState> {
+        let parse = || {
+            let (index, rest) = bytes.split_first_chunk::<8>()?;
+            let (touched_at, rest) = rest.split_first_chunk::<8>()?;
+            let (&dirty, rest) = rest.split_first()?;
+            Some(Self {
+                index: i64::from_le_bytes(*index),
+                touched_at: i64::from_le_bytes(*touched_at),
+                dirty: dirty != 0,
+                points: Points::decode(rest)?,
+                epoch: 0,
+            })
+        };
+        parse().ok_or_else(|| CorruptState("window: cut off".into()))
+    }
+}
+
+/// The readings of one metric of a device.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Series {
+    pub(crate) metric: u8,
+    /// Where its readings come from (live, import, simulated), of the newest record.
+    pub(crate) source: u8,
+    /// Windows up to this index have ended for good.
+    pub(crate) closed_through: i64,
+    /// Live windows by time.
+    #[serde(skip)]
+    pub(crate) windows: Vec<Window>,
+}
+
+/// One device of one patient.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) patient: PatientNo,
+    pub(crate) id: Box<str>,
+    pub(crate) tally: Tally,
+    /// By metric.
+    pub(crate) series: Vec<Series>,
+    /// When it will be looked at for windows that ended.
+    #[serde(skip)]
+    pub(crate) sweep_at: Option<i64>,
+    /// The transaction that touched it last.
+    #[serde(skip)]
+    pub(crate) epoch: u32,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            patient: PatientNo(0),
+            id: "".into(),
+            tally: Tally::default(),
+            series: Vec::new(),
+            sweep_at: None,
+            epoch: 0,
+        }
+    }
+}
+
+impl Device {
+    pub(crate) fn series_mut(&mut self, metric: u8) -> Option<&mut Series> {
+        self.series.iter_mut().find(|s| s.metric == metric)
+    }
+
+    pub(crate) fn series_of(&self, metric: u8) -> Option<&Series> {
+        self.series.iter().find(|s| s.metric == metric)
+    }
+
+    pub(crate) fn add_series(&mut self, metric: u8) {
+        let at = self.series.partition_point(|s| s.metric < metric);
+        self.series.insert(at, Series { metric, closed_through: i64::MIN, ..Series::default() });
+    }
+
+    pub(crate) fn window(&self, key: WindowKey) -> Option<&Window> {
+        let series = self.series_of(key.metric())?;
+        let at = series.windows.binary_search_by_key(&key.index(), |w| w.index).ok()?;
+        Some(&series.windows[at])
+    }
+
+    pub(crate) fn window_mut(&mut self, key: WindowKey) -> Option<&mut Window> {
+        let series = self.series_mut(key.metric())?;
+        let at = series.windows.binary_search_by_key(&key.index(), |w| w.index).ok()?;
+        Some(&mut series.windows[at])
+    }
+
+    /// Puts or removes a window.
+    pub(crate) fn set_window(&mut self, key: WindowKey, window: Option<Window>) {
+        if self.series_of(key.metric()).is_none() {
+            self.add_series(key.metric());
+        }
+        let series = self.series_mut(key.metric()).expect("it was just added");
+        match (series.windows.binary_search_by_key(&key.index(), |w| w.index), window) {
+            (Ok(at), Some(window)) => series.windows[at] = window,
+            (Ok(at), None) => {
+                series.windows.remove(at);
+            }
+            (Err(at), Some(window)) => series.windows.insert(at, window),
+            (Err(_), None) => {}
+        }
+    }
+
+    /// Takes over the live windows of the entry that this one replaces.
+    pub(crate) fn adopt_windows(&mut self, known: Device) {
+        self.sweep_at = known.sweep_at;
+        for old in known.series {
+            if old.windows.is_empty() {
+                continue;
+            }
+            if self.series_of(old.metric).is_none() {
+                self.add_series(old.metric);
+            }
+            self.series_mut(old.metric).expect("it was just added").windows = old.windows;
+        }
+    }
+
+    /// When the first of its live windows ends, if it has any.
+    pub(crate) fn next_sweep(&self) -> Option<i64> {
+        self.series.iter().flat_map(|s| &s.windows).map(Window::ends_at).min()
+    }
+
+    /// The first window after `after`, or its first at all.
+    pub(crate) fn next_window(&self, no: DeviceNo, after: Option<WindowKey>) -> Option<WindowKey> {
+        for series in &self.series {
+            let from = match after.filter(|k| k.device() == no) {
+                Some(k) if k.metric() > series.metric => continue,
+                Some(k) if k.metric() == series.metric => k.index() + 1,
+                _ => i64::MIN,
+            };
+            let at = series.windows.partition_point(|w| w.index < from);
+            if let Some(window) = series.windows.get(at) {
+                return WindowKey::new(no, series.metric, window.index);
+            }
+        }
+        None
+    }
+}

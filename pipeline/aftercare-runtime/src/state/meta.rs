@@ -1,0 +1,54 @@
+//! What the task knows of itself.
+
+use aftercare_stream::position::{Positions, ResumeAt, TopicId};
+use serde::{Deserialize, Serialize};
+
+use crate::topics::COUNT;
+
+/// Positions, sequences, the tick and the counters, committed with everything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Meta {
+    /// Which deployment of the state this is; the upper part of every row version.
+    pub(crate) incarnation: u16,
+    /// The highest tick applied, ms since 1970 UTC; 0 before the first.
+    pub(crate) tick: i64,
+    positions: Vec<(u8, i64)>,
+    /// The last sequence given out, by topic.
+    pub(crate) sequences: [u64; COUNT],
+    /// Records read, by topic.
+    pub(crate) records_in: [u64; COUNT],
+    /// Dead letters without a receipt, by the topic they came from.
+    pub(crate) undecodable: [u64; COUNT],
+    /// Records sent on to the partition they belong to, by topic.
+    pub(crate) forwarded: [u64; COUNT],
+    /// The next held record's number.
+    pub(crate) next_held: u64,
+}
+
+impl Default for Meta {
+    fn default() -> Self {
+        Self {
+            incarnation: 1,
+            tick: 0,
+            positions: Vec::new(),
+            sequences: [0; COUNT],
+            records_in: [0; COUNT],
+            undecodable: [0; COUNT],
+            forwarded: [0; COUNT],
+            next_held: 0,
+        }
+    }
+}
+
+impl Meta {
+    pub(crate) fn positions(&self) -> Positions {
+        self.positions.iter().map(|&(topic, at)| (TopicId(topic), ResumeAt(at))).collect()
+    }
+
+    pub(crate) fn advance(&mut self, topic: TopicId, at: ResumeAt) {
+        match self.positions.iter_mut().find(|(t, _)| *t == topic.0) {
+            Some((_, known)) => *known = (*known).max(at.0),
+            None => self.positions.push((topic.0, at.0)),
+        }
+    }
+}

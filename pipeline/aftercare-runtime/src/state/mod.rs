@@ -1,0 +1,358 @@
+//! The state of one task: everything that its decisions rest on, in memory, with one codec for changelog and undo.
+//!
+//! Tables: the task itself, patients, devices, windows, held records. An entry is found by number; a patient or
+//! device gets the next free number when it is first seen.
+
+mod device;
+mod held;
+mod meta;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aftercare_core::patient::Patient;
+use aftercare_stream::changelog::{CorruptState, Key, State};
+use foldhash::HashMap;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
+pub(crate) use held::{Held, HeldFor};
+pub(crate) use meta::Meta;
+
+/// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
+const ENCODING: u8 = 1;
+
+const META: u8 = 0;
+const PATIENT: u8 = 1;
+const DEVICE: u8 = 2;
+const WINDOW: u8 = 3;
+const HELD: u8 = 4;
+
+/// Number of a patient within a task.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(crate) struct PatientNo(pub(crate) u32);
+
+/// Number of a device of a patient within a task.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(crate) struct DeviceNo(pub(crate) u32);
+
+/// A patient's entry.
+pub(crate) struct PatientEntry {
+    pub(crate) id: Box<str>,
+    pub(crate) patient: Patient,
+    pub(crate) devices: Vec<DeviceNo>,
+    /// The transaction that touched it last.
+    pub(crate) epoch: u32,
+}
+
+/// The whole state.
+#[derive(Default)]
+pub(crate) struct TaskState {
+    pub(crate) meta: Meta,
+    patients: Vec<Option<PatientEntry>>,
+    /// Only looked up, never iterated: its order depends on the build.
+    patient_by_id: HashMap<Box<str>, PatientNo>,
+    devices: Vec<Option<Device>>,
+    pub(crate) held: BTreeMap<u64, Held>,
+    pub(crate) held_bytes: u64,
+    /// Held records by (due, number).
+    pub(crate) held_due: BTreeSet<(i64, u64)>,
+    /// Windows and tallies that changed since they were last issued. May name entries that no longer did.
+    pub(crate) dirty_windows: Vec<WindowKey>,
+    pub(crate) dirty_devices: Vec<DeviceNo>,
+    /// Devices to look at for windows that ended, by (due, number).
+    pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
+}
+
+impl TaskState {
+    pub(crate) fn find_patient(&self, id: &str) -> Option<PatientNo> {
+        self.patient_by_id.get(id).copied()
+    }
+
+    /// A new patient with the next number. The caller touches the entry first.
+    pub(crate) fn next_patient(&self) -> PatientNo {
+        PatientNo(u32::try_from(self.patients.len()).expect("a task holds fewer than 2^32 patients"))
+    }
+
+    pub(crate) fn next_device(&self) -> DeviceNo {
+        DeviceNo(u32::try_from(self.devices.len()).expect("a task holds fewer than 2^32 devices"))
+    }
+
+    pub(crate) fn insert_patient(&mut self, no: PatientNo, entry: PatientEntry) {
+        self.patient_by_id.insert(entry.id.clone(), no);
+        *slot(&mut self.patients, no.0) = Some(entry);
+    }
+
+    pub(crate) fn insert_device(&mut self, no: DeviceNo, device: Device) {
+        *slot(&mut self.devices, no.0) = Some(device);
+    }
+
+    pub(crate) fn patient(&self, no: PatientNo) -> &PatientEntry {
+        self.patients[no.0 as usize].as_ref().expect("a patient's number comes from the table")
+    }
+
+    pub(crate) fn patient_mut(&mut self, no: PatientNo) -> &mut PatientEntry {
+        self.patients[no.0 as usize].as_mut().expect("a patient's number comes from the table")
+    }
+
+    pub(crate) fn device(&self, no: DeviceNo) -> &Device {
+        self.devices[no.0 as usize].as_ref().expect("a device's number comes from the table")
+    }
+
+    pub(crate) fn device_mut(&mut self, no: DeviceNo) -> &mut Device {
+        self.devices[no.0 as usize].as_mut().expect("a device's number comes from the table")
+    }
+
+    pub(crate) fn device_get(&self, no: DeviceNo) -> Option<&Device> {
+        self.devices.get(no.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        (self.patients.len(), self.devices.len(), self.held.len())
+    }
+
+    pub(crate) fn insert_held(&mut self, no: u64, held: Held) {
+        self.remove_held(no);
+        self.held_bytes += held.bytes();
+        self.held_due.insert((held.due, no));
+        self.held.insert(no, held);
+    }
+
+    pub(crate) fn remove_held(&mut self, no: u64) -> Option<Held> {
+        let held = self.held.remove(&no)?;
+        self.held_bytes -= held.bytes();
+        self.held_due.remove(&(held.due, no));
+        Some(held)
+    }
+
+    /// After `apply`: what timers need to know of an entry.
+    fn schedule_window(&mut self, key: WindowKey) {
+        let Some(device) = self.device_get(key.device()) else { return };
+        let next = device.next_sweep();
+        if device.window(key).is_some_and(|w| w.dirty) {
+            self.dirty_windows.push(key);
+        }
+        if let Some(due) = next {
+            self.sweep_by(key.device(), due);
+        }
+    }
+
+    /// Has the device looked at no later than `due`. So at every tick all windows that ended are gone, whenever the
+    /// state was restored.
+    pub(crate) fn sweep_by(&mut self, no: DeviceNo, due: i64) {
+        let device = self.device_mut(no);
+        let earlier = device.sweep_at.is_none_or(|at| due < at);
+        if earlier && let Some(at) = device.sweep_at.replace(due) {
+            self.sweeps.remove(&(at, no));
+        }
+        if earlier {
+            self.sweeps.insert((due, no));
+        }
+    }
+}
+
+fn slot<T>(table: &mut Vec<Option<T>>, no: u32) -> &mut Option<T> {
+    let at = no as usize;
+    if table.len() <= at {
+        table.resize_with(at + 1, || None);
+    }
+    &mut table[at]
+}
+
+fn remove<T>(table: &mut Vec<Option<T>>, no: u64) -> Option<T> {
+    let removed = table.get_mut(usize::try_from(no).ok()?)?.take();
+    while table.last().is_some_and(Option::is_none) {
+        table.pop();
+    }
+    removed
+}
+
+/// The keys of entries.
+pub(crate) mod key {
+    use super::{DEVICE, DeviceNo, HELD, Key, META, PATIENT, PatientNo, WINDOW, WindowKey};
+
+    pub(crate) const fn meta() -> Key {
+        Key { table: META, id: 0 }
+    }
+    pub(crate) fn patient(no: PatientNo) -> Key {
+        Key { table: PATIENT, id: u64::from(no.0) }
+    }
+    pub(crate) fn device(no: DeviceNo) -> Key {
+        Key { table: DEVICE, id: u64::from(no.0) }
+    }
+    pub(crate) fn window(key: WindowKey) -> Key {
+        Key { table: WINDOW, id: key.0 }
+    }
+    pub(crate) const fn held(no: u64) -> Key {
+        Key { table: HELD, id: no }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PatientValue<'a> {
+    id: std::borrow::Cow<'a, str>,
+    devices: std::borrow::Cow<'a, [DeviceNo]>,
+}
+
+pub(crate) fn encode_value<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+    out.push(ENCODING);
+    postcard::to_io(value, out).expect("writing to memory does not fail");
+}
+
+fn decode_value<T: DeserializeOwned>(value: &[u8], what: &str) -> Result<T, CorruptState> {
+    postcard::from_bytes(versioned(value, what)?).map_err(|e| CorruptState(format!("{what}: {e}")))
+}
+
+fn versioned<'a>(value: &'a [u8], what: &str) -> Result<&'a [u8], CorruptState> {
+    match value.split_first() {
+        Some((&ENCODING, rest)) => Ok(rest),
+        Some((other, _)) => Err(CorruptState(format!("{what}: encoding {other} is not known to this build"))),
+        None => Err(CorruptState(format!("{what}: empty"))),
+    }
+}
+
+impl PatientEntry {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let head = PatientValue { id: (&*self.id).into(), devices: (&*self.devices).into() };
+        encode_value(&head, out);
+        postcard::to_io(&self.patient, out).expect("writing to memory does not fail");
+    }
+
+    fn decode(value: &[u8]) -> Result<Self, CorruptState> {
+        let corrupt = |e: postcard::Error| CorruptState(format!("patient: {e}"));
+        let (head, rest) =
+            postcard::take_from_bytes::<PatientValue<'_>>(versioned(value, "patient")?).map_err(corrupt)?;
+        Ok(Self {
+            id: head.id.into_owned().into(),
+            devices: head.devices.into_owned(),
+            patient: postcard::from_bytes(rest).map_err(corrupt)?,
+            epoch: 0,
+        })
+    }
+}
+
+impl State for TaskState {
+    fn encode(&self, key: Key, out: &mut Vec<u8>) -> bool {
+        let at = usize::try_from(key.id).unwrap_or(usize::MAX);
+        match key.table {
+            META => encode_value(&self.meta, out),
+            PATIENT => match self.patients.get(at).and_then(Option::as_ref) {
+                Some(entry) => entry.encode(out),
+                None => return false,
+            },
+            DEVICE => match self.devices.get(at).and_then(Option::as_ref) {
+                Some(device) => encode_value(device, out),
+                None => return false,
+            },
+            WINDOW => {
+                let key = WindowKey(key.id);
+                match self.device_get(key.device()).and_then(|d| d.window(key)) {
+                    Some(window) => window.encode(out),
+                    None => return false,
+                }
+            }
+            HELD => match self.held.get(&key.id) {
+                Some(held) => encode_value(held, out),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    fn apply(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), CorruptState> {
+        match (key.table, value) {
+            (META, Some(value)) => self.meta = decode_value(value, "task")?,
+            (META, None) => self.meta = Meta::default(),
+            (PATIENT, Some(value)) => {
+                let no = u32::try_from(key.id).map_err(|_| CorruptState("patient number".into()))?;
+                self.insert_patient(PatientNo(no), PatientEntry::decode(value)?);
+            }
+            (PATIENT, None) => {
+                if let Some(entry) = remove(&mut self.patients, key.id) {
+                    self.patient_by_id.remove(&entry.id);
+                }
+            }
+            (DEVICE, Some(value)) => {
+                let no = DeviceNo(u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?);
+                let mut device: Device = decode_value(value, "device")?;
+                if let Some(known) = slot(&mut self.devices, no.0).take() {
+                    device.adopt_windows(known);
+                }
+                if device.tally.is_dirty() {
+                    self.dirty_devices.push(no);
+                }
+                self.insert_device(no, device);
+            }
+            (DEVICE, None) => {
+                if let Some(device) = remove(&mut self.devices, key.id)
+                    && let Some(at) = device.sweep_at
+                {
+                    let no = u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?;
+                    self.sweeps.remove(&(at, DeviceNo(no)));
+                }
+            }
+            (WINDOW, value) => {
+                let key = WindowKey(key.id);
+                let window = match value {
+                    Some(value) => Some(Window::decode(versioned(value, "window")?)?),
+                    None => None,
+                };
+                // A window may come before its device in the changelog: the device's own value fills in the rest.
+                let device = slot(&mut self.devices, key.device().0);
+                match (device, window) {
+                    (None, None) => return Ok(()),
+                    (Some(device), window) => device.set_window(key, window),
+                    (empty, Some(window)) => {
+                        empty.insert(Device::default()).set_window(key, Some(window));
+                    }
+                }
+                self.schedule_window(key);
+            }
+            (HELD, Some(value)) => {
+                let held = decode_value(value, "held record")?;
+                self.insert_held(key.id, held);
+            }
+            (HELD, None) => {
+                self.remove_held(key.id);
+            }
+            (other, _) => return Err(CorruptState(format!("table {other} is not known to this build"))),
+        }
+        Ok(())
+    }
+
+    fn next_key(&self, after: Option<Key>) -> Option<Key> {
+        let Some(after) = after else { return Some(key::meta()) };
+        let next_in = |table: u8| (after.table == table).then_some(after.id);
+        if after.table <= PATIENT {
+            let from = next_in(PATIENT).map_or(0, |id| id + 1);
+            if let Some(id) = next_occupied(&self.patients, from) {
+                return Some(Key { table: PATIENT, id });
+            }
+        }
+        if after.table <= DEVICE {
+            let from = next_in(DEVICE).map_or(0, |id| id + 1);
+            if let Some(id) = next_occupied(&self.devices, from) {
+                return Some(Key { table: DEVICE, id });
+            }
+        }
+        if after.table <= WINDOW {
+            let after = next_in(WINDOW).map(WindowKey);
+            let mut device = after.map_or(0, |k| u64::from(k.device().0));
+            while let Some(no) = next_occupied(&self.devices, device) {
+                let no = DeviceNo(u32::try_from(no).expect("from the table"));
+                if let Some(found) = self.device(no).next_window(no, after) {
+                    return Some(key::window(found));
+                }
+                device = u64::from(no.0) + 1;
+            }
+        }
+        let from = next_in(HELD).map_or(0, |id| id + 1);
+        self.held.range(from..).next().map(|(no, _)| key::held(*no))
+    }
+}
+
+fn next_occupied<T>(table: &[Option<T>], from: u64) -> Option<u64> {
+    let from = usize::try_from(from).ok()?;
+    let found = table.get(from..)?.iter().position(Option::is_some)?;
+    u64::try_from(from + found).ok()
+}

@@ -1,0 +1,69 @@
+//! What a task counts for its observers. Only written here; nothing decides by it.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use crate::topics::COUNT;
+
+/// Upper bounds of the latency histogram's buckets, milliseconds.
+pub const LATENCY_MS: [u64; 16] = [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 1_000, 10_000];
+
+/// A histogram of milliseconds.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// Counts by bucket of `LATENCY_MS`; the last is what lies above.
+    pub buckets: [AtomicU64; LATENCY_MS.len() + 1],
+    /// Sum of all values, ms.
+    pub sum_ms: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one value.
+    pub fn observe(&self, ms: u64) {
+        let bucket = LATENCY_MS.partition_point(|bound| *bound < ms);
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.sum_ms.fetch_add(ms, Relaxed);
+    }
+}
+
+/// Counters of one task, since it was started.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the names say it; each becomes one metric with a help text")]
+pub struct TaskStats {
+    pub records_in: [AtomicU64; COUNT],
+    pub outputs: [AtomicU64; COUNT],
+    /// By outcome, as in `READING_OUTCOMES`.
+    pub readings: [AtomicU64; 9],
+    /// By position of `Reason::ALL`.
+    pub dead_letters: [AtomicU64; 32],
+    pub forwarded: AtomicU64,
+    pub committed: AtomicU64,
+    pub aborted: AtomicU64,
+    pub commit_ms: Histogram,
+    pub append_to_output_ms: Histogram,
+    pub changelog_bytes: AtomicU64,
+    pub rounds_completed: AtomicU64,
+    pub restore_ms: AtomicU64,
+    pub restore_bytes: AtomicU64,
+    pub patients: AtomicU64,
+    pub devices: AtomicU64,
+    pub held: AtomicU64,
+    pub held_bytes: AtomicU64,
+    pub held_limit_hits: AtomicU64,
+    pub tick: AtomicI64,
+    /// Produce time of the newest record taken, by topic.
+    pub newest_at: [AtomicI64; COUNT],
+    /// 0 starting, 1 restoring, 2 waiting for a tick, 3 running, 4 ended.
+    pub phase: AtomicU64,
+}
+
+impl TaskStats {
+    pub(crate) fn add(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Relaxed);
+    }
+}
+
+/// Outcome words of `TaskStats::readings`, in order: (outcome, reason).
+#[must_use]
+pub fn reading_outcomes() -> [(&'static str, &'static str); 9] {
+    crate::state::ReadingOutcome::ALL.map(crate::state::ReadingOutcome::words)
+}

@@ -1,0 +1,413 @@
+//! One patient task: takes over its partition, restores its state, and then, batch by batch, takes records and
+//! commits what came of them together with the positions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use aftercare_core::documents::Library;
+use aftercare_core::patient::Changes;
+use aftercare_schemas::codec;
+use aftercare_schemas::wire;
+use aftercare_stream::changelog::{Rounds, Transaction, replay};
+use aftercare_stream::log::{Batch, LogError, Outgoing, RecordRef, TaskLog};
+use aftercare_stream::position::{Positions, ResumeAt};
+
+use crate::config::{TaskConfig, Ticks};
+use crate::error::TaskError;
+use crate::input::{Headers, Input};
+use crate::output::Pen;
+use crate::state::{TaskState, encode_value, key};
+use crate::stats::TaskStats;
+use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE};
+
+/// The wall clock, handed in: ms since 1970 UTC. Ticks and latencies come from it; no rule reads it.
+pub type Clock = fn() -> i64;
+
+/// How a task ended that was not asked to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was asked to stop; everything it took is committed.
+    Stopped,
+    /// Another owner took over.
+    Fenced,
+}
+
+/// A task on its log.
+pub struct Task<L: TaskLog> {
+    pub(crate) log: L,
+    pub(crate) config: TaskConfig,
+    pub(crate) state: TaskState,
+    pub(crate) tx: Transaction,
+    pub(crate) pen: Pen,
+    pub(crate) library: Library,
+    pub(crate) stats: Arc<TaskStats>,
+    pub(crate) changes: Changes,
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) readings: Vec<wire::Reading<'static>>,
+    rounds: Rounds,
+    clock: Clock,
+    /// When the open transaction was begun, if one is open.
+    open_since: Option<i64>,
+    /// Produce times of the records in the open transaction whose outputs are written at once.
+    waiting: Vec<i64>,
+    /// The tick that this owner wrote when it took over: nothing is judged before it is read.
+    takeover_tick: i64,
+    next_tick_at: i64,
+    contracts_at: ResumeAt,
+}
+
+impl<L: TaskLog> Task<L> {
+    /// A task that has not begun. `start` comes first, then `step` again and again.
+    pub fn new(log: L, config: TaskConfig, stats: Arc<TaskStats>, clock: Clock) -> Self {
+        Self {
+            log,
+            state: TaskState::default(),
+            tx: Transaction::new(),
+            pen: Pen::new(config.partition),
+            library: Library::default(),
+            stats,
+            changes: Changes::default(),
+            scratch: Vec::new(),
+            readings: Vec::new(),
+            rounds: Rounds::new(config.rounds, 0),
+            clock,
+            open_since: None,
+            waiting: Vec::new(),
+            takeover_tick: 0,
+            next_tick_at: 0,
+            contracts_at: ResumeAt(0),
+            config,
+        }
+    }
+
+    /// Runs until `stop` is set or another owner takes over.
+    ///
+    /// # Errors
+    /// When the task can't go on: a dependency failed for good, or the state can't be read.
+    pub fn run(&mut self, stop: &AtomicBool) -> Result<Ended, TaskError> {
+        let ended = self.run_to_end(stop);
+        self.stats.phase.store(4, Relaxed);
+        match ended {
+            Err(TaskError::Log(LogError::Fenced(_))) => Ok(Ended::Fenced),
+            other => other,
+        }
+    }
+
+    fn run_to_end(&mut self, stop: &AtomicBool) -> Result<Ended, TaskError> {
+        self.start()?;
+        while !stop.load(Relaxed) {
+            self.stats.phase.store(if self.has_tick() { 3 } else { 2 }, Relaxed);
+            self.step()?;
+        }
+        match self.commit() {
+            Err(TaskError::Log(LogError::Aborted(_))) => self.roll_back()?,
+            other => other?,
+        }
+        Ok(Ended::Stopped)
+    }
+
+    /// Takes over, restores, and begins to read its ticks.
+    ///
+    /// # Errors
+    /// When the log is unavailable or the changelog can't be read.
+    pub fn start(&mut self) -> Result<(), TaskError> {
+        self.log.take_over()?;
+        self.stats.phase.store(1, Relaxed);
+        let began = (self.clock)();
+        let restored = self.restore()?;
+        self.rounds = Rounds::new(self.config.rounds, restored);
+        self.stats.restore_bytes.store(restored, Relaxed);
+        self.stats.restore_ms.store(u64::try_from((self.clock)() - began).unwrap_or(0), Relaxed);
+        let (patients, devices, held) = self.state.counts();
+        tracing::info!(
+            partition = self.config.partition,
+            restored_bytes = restored,
+            patients,
+            devices,
+            held,
+            "state restored"
+        );
+        if let Ticks::Wall { .. } = self.config.ticks {
+            self.takeover_tick = (self.clock)();
+            self.write_tick(self.takeover_tick)?;
+            self.commit()?;
+        }
+        self.resume()
+    }
+
+    fn restore(&mut self) -> Result<u64, TaskError> {
+        self.state = TaskState::default();
+        self.tx = Transaction::new();
+        let (state, mut bytes, mut failed) = (&mut self.state, 0u64, None);
+        self.log.read_changelog(&mut |record| {
+            bytes += record.len() as u64;
+            if failed.is_none() {
+                failed = replay(state, record).err();
+            }
+        })?;
+        if let Some(corrupt) = failed {
+            return Err(corrupt.into());
+        }
+        if bytes == 0 {
+            self.state.meta.incarnation = self.config.incarnation;
+        }
+        self.pen.resume(&self.state.meta);
+        let known = self.state.meta.positions().get(CONTRACTS);
+        let until = (known != ResumeAt(0)).then_some(known);
+        let library = &mut self.library;
+        self.contracts_at =
+            self.log.read_broadcast(CONTRACTS, until, &mut |record| learn(library, &record))?;
+        Ok(bytes)
+    }
+
+    /// Reads from where the state says: the ticks alone until there is one, then everything.
+    fn resume(&mut self) -> Result<(), TaskError> {
+        let known = self.state.meta.positions();
+        let mut from: Positions = [(CONTROL, known.get(CONTROL))].into_iter().collect();
+        if self.has_tick() {
+            from.advance(CONTRACTS, known.get(CONTRACTS).max(self.contracts_at));
+            for topic in topics::with_role(Role::Input) {
+                from.advance(topic.id, known.get(topic.id));
+            }
+        }
+        Ok(self.log.resume(&from)?)
+    }
+
+    /// Whether the tick is recent enough to judge by: some tick, and the one that this owner wrote.
+    fn has_tick(&self) -> bool {
+        self.state.meta.tick > 0 && self.state.meta.tick >= self.takeover_tick
+    }
+
+    /// One turn: ticks first, then documents, then inputs, then a commit when it is time for one.
+    ///
+    /// # Errors
+    /// As `run`; an aborted transaction is rolled back here and is no error.
+    pub fn step(&mut self) -> Result<(), TaskError> {
+        match self.turn() {
+            Err(TaskError::Log(LogError::Aborted(reason))) => {
+                tracing::warn!(
+                    partition = self.config.partition,
+                    reason,
+                    "transaction aborted, reading again"
+                );
+                self.roll_back()
+            }
+            other => other,
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), TaskError> {
+        let batch = self.log.poll(Duration::from_millis(self.config.poll_ms))?;
+        let had_tick = self.has_tick();
+        self.apply_ticks(&batch)?;
+        for i in 0..batch.len() {
+            let record = batch.get(i);
+            if record.topic == CONTROL {
+                continue;
+            }
+            self.begin();
+            if record.topic == CONTRACTS {
+                learn(&mut self.library, &record);
+            } else {
+                self.take(&Input {
+                    topic: record.topic,
+                    offset: record.offset.0,
+                    produced_at: record.produced_at,
+                    key: record.key,
+                    value: record.value,
+                    headers: Headers::InBatch(&batch, i),
+                })?;
+                self.note(&record);
+            }
+            self.state.meta.advance(record.topic, record.offset.next());
+        }
+        let (full, empty) = (batch.is_full(), batch.is_empty());
+        drop(batch);
+        if let Ticks::Wall { every_ms } = self.config.ticks {
+            let now = (self.clock)();
+            if now >= self.next_tick_at {
+                self.write_tick(now)?;
+                self.next_tick_at = now + every_ms;
+            }
+        }
+        let busy = full && self.open_since.is_some_and(|at| (self.clock)() - at < self.config.commit_ms_busy);
+        if !busy || empty {
+            self.commit()?;
+        }
+        if !had_tick && self.has_tick() {
+            self.commit()?;
+            self.resume()?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, record: &RecordRef<'_>) {
+        let newest = &self.stats.newest_at[topics::index(record.topic)];
+        newest.fetch_max(record.produced_at, Relaxed);
+        if topics::kind_of(record.topic).is_some() {
+            self.waiting.push(record.produced_at);
+        }
+    }
+
+    /// Ticks of a batch come before everything else in it; the highest wins.
+    fn apply_ticks(&mut self, batch: &L::Batch) -> Result<(), TaskError> {
+        let before = self.state.meta.tick;
+        for i in 0..batch.len() {
+            let record = batch.get(i);
+            if record.topic != CONTROL {
+                continue;
+            }
+            self.begin();
+            self.state.meta.advance(CONTROL, record.offset.next());
+            self.state.meta.records_in[topics::index(CONTROL)] += 1;
+            let header = batch.header(i, codec::GUID_HEADER);
+            match codec::decode::<wire::Control<'_>>("control", record.value, header.as_deref()) {
+                Ok(control) if control.kind == wire::ControlKind::Tick => {
+                    self.state.meta.tick = self.state.meta.tick.max(control.at);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let input = Input {
+                        topic: CONTROL,
+                        offset: record.offset.0,
+                        produced_at: record.produced_at,
+                        key: record.key,
+                        value: record.value,
+                        headers: Headers::InBatch(batch, i),
+                    };
+                    self.undecodable(&input, error.reason(), &error.to_string())?;
+                }
+            }
+        }
+        if self.state.meta.tick > before {
+            self.held_tick()?;
+            self.readings_tick()?;
+            self.observe();
+        }
+        Ok(())
+    }
+
+    fn observe(&self) {
+        let (patients, devices, held) = self.state.counts();
+        self.stats.patients.store(patients as u64, Relaxed);
+        self.stats.devices.store(devices as u64, Relaxed);
+        self.stats.held.store(held as u64, Relaxed);
+        self.stats.held_bytes.store(self.state.held_bytes, Relaxed);
+        self.stats.tick.store(self.state.meta.tick, Relaxed);
+    }
+
+    fn write_tick(&mut self, at: i64) -> Result<(), TaskError> {
+        self.begin();
+        let mut value = Vec::new();
+        let tick = wire::Control { kind: wire::ControlKind::Tick, at, id: None, body: None };
+        codec::encode("control", &tick, &mut value)?;
+        let partition = self.config.partition;
+        Ok(self.log.send(&Outgoing {
+            topic: CONTROL,
+            partition,
+            key: None,
+            value: Some(&value),
+            headers: &[],
+        })?)
+    }
+
+    /// Opens a transaction if none is open. The task's own entry changes in each.
+    fn begin(&mut self) {
+        if self.open_since.is_none() {
+            self.open_since = Some((self.clock)());
+            let meta = &self.state.meta;
+            self.tx.touch(key::meta(), |out| {
+                encode_value(meta, out);
+                true
+            });
+        }
+    }
+
+    /// Commits what is open: outputs, changelog and positions together.
+    fn commit(&mut self) -> Result<(), TaskError> {
+        if self.open_since.is_none() {
+            return Ok(());
+        }
+        self.state.meta.sequences = self.pen.sequences;
+        let began = (self.clock)();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (log, partition, size) =
+            (&mut self.log, self.config.partition, self.config.changelog_record_bytes);
+        let mut send = |record: &[u8]| {
+            log.send(&Outgoing { topic: TASK_STATE, partition, key: None, value: Some(record), headers: &[] })
+        };
+        let changed = self.tx.write(&self.state, &mut scratch, size, &mut send)? as u64;
+        let cut = self.rounds.write(&self.state, changed, &mut scratch, size, &mut send)?;
+        self.scratch = scratch;
+        self.log.commit(&self.state.meta.positions())?;
+        self.tx.committed();
+        self.open_since = None;
+        self.committed(began, changed, cut)
+    }
+
+    fn committed(&mut self, began: i64, changed: u64, cut: Option<i64>) -> Result<(), TaskError> {
+        let now = (self.clock)();
+        TaskStats::add(&self.stats.committed, 1);
+        TaskStats::add(&self.stats.changelog_bytes, changed);
+        self.stats.commit_ms.observe(u64::try_from(now - began).unwrap_or(0));
+        for produced_at in self.waiting.drain(..) {
+            self.stats.append_to_output_ms.observe(u64::try_from(now - produced_at).unwrap_or(0));
+        }
+        if let Some(before) = cut {
+            TaskStats::add(&self.stats.rounds_completed, 1);
+            if let Err(error) = self.log.truncate_changelog(aftercare_stream::position::Offset(before)) {
+                tracing::warn!(partition = self.config.partition, %error, "changelog not cut, next round will");
+            }
+        }
+        if self.rounds.is_due() {
+            let end = self.log.changelog_end()?;
+            self.rounds.begin(end.0);
+        }
+        Ok(())
+    }
+
+    /// Takes the open transaction back and reads its inputs again.
+    fn roll_back(&mut self) -> Result<(), TaskError> {
+        self.log.abort()?;
+        TaskStats::add(&self.stats.aborted, 1);
+        self.tx.aborted(&mut self.state)?;
+        self.rounds.aborted();
+        self.pen.resume(&self.state.meta);
+        self.waiting.clear();
+        self.open_since = None;
+        self.resume()
+    }
+
+    /// The counters that the state keeps: records in, undecodable dead letters and forwarded records, by topic.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> + '_ {
+        let meta = &self.state.meta;
+        topics::with_role(Role::Input).map(move |topic| {
+            let at = topics::index(topic.id);
+            (topic.name, meta.records_in[at], meta.undecodable[at], meta.forwarded[at])
+        })
+    }
+}
+
+/// Takes a document into the library. One that can't be read changes nothing: what needs it is refused and can be
+/// replayed once it is repaired.
+fn learn(library: &mut Library, record: &RecordRef<'_>) {
+    if record.value.is_none() {
+        return;
+    }
+    match codec::decode::<wire::Document<'_>>("contracts", record.value, None) {
+        Ok(document) => {
+            if let Err(problems) = library.add(document.kind, document.id, document.version, document.body) {
+                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                tracing::error!(
+                    kind = document.kind,
+                    id = document.id,
+                    version = document.version,
+                    problems = problems.join("; "),
+                    "document ignored"
+                );
+            }
+        }
+        Err(error) => tracing::error!(offset = record.offset.0, %error, "document ignored"),
+    }
+}
