@@ -60,18 +60,26 @@ metrics! {
         "Always 1; the version of the running binary.";
     RecordsIn, Counter, "aftercare_records_total", ["topic"],
         "Input records taken in, good or bad.";
-    Receipts, Counter, "aftercare_receipts_total", ["topic", "outcome"],
+    RecordsOut, Counter, "aftercare_output_records_total", ["topic"],
+        "Output records written in committed transactions.";
+    Receipts, Counter, "aftercare_receipts_total", ["outcome"],
         "Receipts issued, by what became of the record.";
-    Readings, Counter, "aftercare_readings_total", ["outcome"],
-        "Wearable readings taken in, by what became of the reading.";
-    DeadLetters, Counter, "aftercare_dead_letters_total", ["topic", "reason"],
-        "Records written to the dead-letter topic, by input topic and reason.";
-    Forwarded, Counter, "aftercare_forwarded_records_total", ["topic"],
+    Readings, Counter, "aftercare_readings_total", ["outcome", "reason"],
+        "Wearable readings taken in, by what became of the reading; no reason is an empty one.";
+    DeadLetters, Counter, "aftercare_dead_letters_total", ["reason"],
+        "Records written to the dead-letter topic, by reason.";
+    Forwarded, Counter, "aftercare_forwarded_records_total", [],
         "Records found in a partition that is not their key's, and sent on to the right one.";
     HeldRecords, GaugeSum, "aftercare_held_records", ["partition"],
         "Records waiting now for an earlier fact, such as an enrolment.";
     HeldBytes, GaugeSum, "aftercare_held_bytes", ["partition"],
         "Bytes of the records waiting now.";
+    Tasks, GaugeSum, "aftercare_tasks", ["phase"],
+        "Patient tasks of this process, by what they are doing now.";
+    Patients, GaugeSum, "aftercare_patients", ["partition"],
+        "Patients in the task's state.";
+    Devices, GaugeSum, "aftercare_devices", ["partition"],
+        "Wearable devices in the task's state.";
     LimitHits, Counter, "aftercare_limit_hits_total", ["limit"],
         "Times that a limit was reached, by its configured name.";
     Transactions, Counter, "aftercare_transactions_total", ["outcome"],
@@ -80,6 +88,8 @@ metrics! {
         "Time from the beginning of a Kafka transaction to its commit.";
     ChangelogBytes, Counter, "aftercare_changelog_bytes_total", [],
         "Bytes of state written to the changelog.";
+    ChangelogRounds, Counter, "aftercare_changelog_rounds_total", [],
+        "Times that the whole state was written to the changelog again, so that older records may go.";
     EventTimeLag, GaugeMax, "aftercare_event_time_lag_seconds", ["topic", "partition"],
         "How far the newest record processed lies behind the newest there is; 0 when nothing waits.";
     TickAge, GaugeMax, "aftercare_tick_age_seconds", ["partition"],
@@ -111,7 +121,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_carry_their_base_unit() {
-        let units = ["_seconds", "_bytes", "_records", "_info"];
+        let units = ["_seconds", "_bytes", "_records", "_tasks", "_patients", "_devices", "_info"];
         let mut seen = BTreeSet::new();
         for metric in Metric::ALL {
             let Definition { name, help, kind, labels } = *metric.definition();
@@ -120,7 +130,7 @@ mod tests {
             assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
             assert!(kind == Kind::Counter || units.iter().any(|unit| name.ends_with(unit)), "{name}");
             assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
-            let known = ["topic", "outcome", "reason", "partition", "limit", "version"];
+            let known = ["topic", "outcome", "reason", "partition", "limit", "phase", "version"];
             assert!(labels.iter().all(|label| known.contains(label)), "{name}");
         }
     }

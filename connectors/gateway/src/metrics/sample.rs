@@ -96,7 +96,7 @@ impl Histogram {
 }
 
 /// At most this many series of one metric; the rest is refused and counted.
-pub const SERIES_PER_METRIC_MAX: usize = 2_000;
+pub const SERIES_PER_METRIC_MAX: usize = 10_000;
 
 type Labels = Vec<(&'static str, String)>;
 
