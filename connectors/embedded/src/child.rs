@@ -28,6 +28,9 @@ const POLL: Duration = Duration::from_millis(10);
 const TAIL_BYTES: u64 = 4 * 1024;
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// What both engines say when somebody else has their port.
+pub(crate) const PORT_TAKEN: &str = "Address already in use";
+
 /// A child process with its log.
 pub(crate) struct Supervised {
     engine: &'static str,
@@ -75,11 +78,16 @@ impl Supervised {
         let start = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(self.ended(status));
+                return Err(self.ended(describe(status)));
             }
             if ready(self) {
                 tracing::debug!(engine = self.engine, elapsed = ?start.elapsed(), "ready");
                 return Ok(());
+            }
+            // ClickHouse says so and goes on without the port
+            if self.logged(PORT_TAKEN) {
+                self.kill();
+                return Err(self.ended("it could not have its port".to_owned()));
             }
             if start.elapsed() > limit {
                 return Err(EmbeddedError::TimedOut {
@@ -93,10 +101,12 @@ impl Supervised {
         }
     }
 
-    fn ended(&self, status: ExitStatus) -> EmbeddedError {
+    fn ended(&self, status: String) -> EmbeddedError {
         let tail = self.tail();
         let hint = if tail.contains("UnsupportedClassVersionError") {
             "Java 17 or newer is needed: run deploy/install."
+        } else if tail.contains(PORT_TAKEN) {
+            "Another process took its port; end that one, or start anew on another."
         } else if tail.contains("No space left") {
             "The disk is full."
         } else {
@@ -104,7 +114,7 @@ impl Supervised {
         };
         EmbeddedError::Ended {
             engine: self.engine,
-            status: describe(status),
+            status,
             hint: hint.to_owned(),
             log: self.log.clone(),
             tail,
@@ -165,7 +175,7 @@ pub(crate) fn run(engine: &'static str, command: Command, log: &Path) -> Result<
     let mut child = Supervised::spawn(engine, command, log)?;
     match child.child.wait() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(child.ended(status)),
+        Ok(status) => Err(child.ended(describe(status))),
         Err(source) => Err(EmbeddedError::Folder { action: "wait for", path: log.to_owned(), source }),
     }
 }

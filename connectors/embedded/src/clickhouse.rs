@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -39,7 +40,6 @@ impl ClickHouseOptions {
 pub struct ClickHouseServer {
     launch: Launch,
     child: Supervised,
-    password: String,
     reader_password: String,
     _lock: File,
 }
@@ -50,6 +50,7 @@ struct Launch {
     data_dir: PathBuf,
     http_port: u16,
     tcp_port: u16,
+    password: String,
 }
 
 impl ClickHouseServer {
@@ -76,19 +77,21 @@ impl ClickHouseServer {
                 data_dir: data_dir.clone(),
                 http_port,
                 tcp_port,
+                password: password.clone(),
             };
             let child = launch.go()?;
             Ok((launch, child))
         })?;
-        let server = ClickHouseServer { launch, child, password, reader_password, _lock: lock };
+        let server = ClickHouseServer { launch, child, reader_password, _lock: lock };
         server.create_database()?;
         Ok(server)
     }
 
     fn create_database(&self) -> Result<()> {
         let action = "create the database";
-        let sql = format!("CREATE DATABASE IF NOT EXISTS {DATABASE}");
-        let reply = http::statement(self.launch.http_port, USER, &self.password, &sql)
+        let reply = self
+            .launch
+            .statement(&format!("CREATE DATABASE IF NOT EXISTS {DATABASE}"))
             .map_err(|error| EmbeddedError::Refused { engine: ENGINE, action, reply: error.to_string() })?;
         if reply.status == 200 {
             return Ok(());
@@ -113,7 +116,7 @@ impl ClickHouseServer {
 
     /// Its password.
     pub fn password(&self) -> &str {
-        &self.password
+        &self.launch.password
     }
 
     /// The user that may only read the application's database.
@@ -180,9 +183,13 @@ impl Launch {
         Ok(child)
     }
 
+    // more than /ping: only our own server knows the password, not some other that has the port
     fn answers(&self) -> bool {
-        http::get(self.http_port, "/ping").is_ok_and(|reply| reply.body == "Ok.")
-            && net::accepts(self.tcp_port)
+        self.statement("SELECT 1").is_ok_and(|reply| reply.status == 200) && net::accepts(self.tcp_port)
+    }
+
+    fn statement(&self, sql: &str) -> io::Result<http::Reply> {
+        http::statement(self.http_port, USER, &self.password, sql)
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::{EmbeddedError, Result};
+use crate::folder;
 
 /// The folder of Kafka's jars inside the cache. `deploy/engines/versions` names the same; a test compares them.
 pub(crate) const KAFKA_FOLDER: &str = "kafka-4.3.0";
@@ -28,7 +29,8 @@ impl Engines {
     /// # Errors
     /// [`EmbeddedError::NotInstalled`] names the first thing that is missing.
     pub fn find() -> Result<Engines> {
-        let cache = cache_folder(|name| env::var_os(name))?;
+        // the engines run in folders of their own, where a relative path would mean another place
+        let cache = folder::absolute(&cache_folder(|name| env::var_os(name))?)?;
         Engines::find_in(&cache, find_java(|name| env::var_os(name)))
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::child::PORT_TAKEN;
 use crate::error::{EmbeddedError, Result};
 
 const START_ATTEMPTS: u32 = 4;
@@ -77,7 +78,62 @@ pub(crate) fn until_free<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
 }
 
 fn is_passing(tail: &str) -> bool {
-    ["Address already in use", "Failed to acquire lock on file", "CANNOT_OPEN_FILE"]
-        .iter()
-        .any(|text| tail.contains(text))
+    [PORT_TAKEN, "Failed to acquire lock on file", "Cannot lock file"].iter().any(|text| tail.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(tail: &str) -> EmbeddedError {
+        EmbeddedError::Ended {
+            engine: "Kafka",
+            status: "exit code 1".to_owned(),
+            hint: String::new(),
+            log: PathBuf::new(),
+            tail: tail.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_tried_again_and_anything_else_is_not() {
+        let mut starts = 0;
+        let result = until_free(|| {
+            starts += 1;
+            if starts == 3 {
+                Ok(starts)
+            } else {
+                Err(ended("java.net.BindException: Address already in use"))
+            }
+        });
+        assert_eq!(result.unwrap(), 3);
+
+        let mut starts = 0;
+        let result: Result<()> = until_free(|| {
+            starts += 1;
+            Err(ended("Address already in use"))
+        });
+        assert!(result.is_err());
+        assert_eq!(starts, START_ATTEMPTS);
+
+        let mut starts = 0;
+        let result: Result<()> = until_free(|| {
+            starts += 1;
+            Err(ended("No space left on device"))
+        });
+        assert!(result.is_err());
+        assert_eq!(starts, 1);
+    }
+
+    #[test]
+    fn a_folder_has_one_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = prepare("Kafka", folder.path()).unwrap();
+        let second = prepare("Kafka", folder.path());
+        assert!(matches!(second, Err(EmbeddedError::FolderInUse { engine: "Kafka", .. })));
+        drop(lock);
+        prepare("Kafka", folder.path()).unwrap();
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "passwords lie in there");
+    }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP as it takes to ask ClickHouse whether it is up and to create a database.
+//! As much of HTTP as it takes to send ClickHouse a statement: one that proves that it is up, one for the database.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -13,11 +13,6 @@ const REPLY_BYTES_MAX: u64 = 64 * 1024;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
-}
-
-/// `GET path`.
-pub(crate) fn get(port: u16, path: &str) -> io::Result<Reply> {
-    exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
 }
 
 /// Sends a statement as the given user. Names and passwords are made here and need no escaping.

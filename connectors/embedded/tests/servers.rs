@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -170,6 +170,21 @@ fn kafka_comes_back_on_the_same_port() {
     let kafka = KafkaServer::start(&engines(), options).unwrap();
     assert!(is_broker(kafka.bootstrap()));
     assert_eq!(fs::read_to_string(folder.path().join("data/meta.properties")).unwrap(), cluster);
+}
+
+#[test]
+fn a_port_that_somebody_else_took_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = clickhouse_in(&folder.path().join("a")).unwrap();
+    server.kill();
+    let other = TcpListener::bind(server.http_url().strip_prefix("http://").unwrap()).unwrap();
+    let start = Instant::now();
+    let error = server.restart().unwrap_err().to_string();
+    assert!(error.contains("took its port"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(30));
+    drop(other);
+    server.restart().unwrap();
+    assert_eq!(done(&server, "SELECT 1"), "1");
 }
 
 #[test]
