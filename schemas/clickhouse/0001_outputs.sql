@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS scores
     scales               Map(String, Float64) COMMENT 'Scores of the scales by name, in the points of the instrument',
     baseline             Nullable(Float64) COMMENT 'Baseline score, in the points of the instrument',
     baseline_upload_id   Nullable(String) COMMENT 'Upload that the baseline comes from',
-    index                Nullable(Float64) COMMENT 'Health index, percent of the baseline',
+    `index`              Nullable(Float64) COMMENT 'Health index, percent of the baseline',
     index_rule           LowCardinality(Nullable(String)) COMMENT 'percent, or points where the baseline is near zero or below',
     change_mcid          Nullable(Float64) COMMENT 'Change since the previous scored upload, in MCIDs, positive is better',
     ewma                 Nullable(Float64) COMMENT 'Exponentially weighted mean of the score, in its points',

@@ -188,8 +188,8 @@ impl Store {
 struct CoverageSum {
     topic: String,
     partition: i32,
-    last_sequence: u64,
-    last_version: u64,
+    highest: u64,
+    highest_version: u64,
     missing: u64,
     contradictions: u64,
     written_at: i64,
@@ -210,8 +210,8 @@ impl CoverageSum {
         PartitionCoverage {
             topic: self.topic,
             partition: self.partition,
-            last_sequence: self.last_sequence,
-            last_version: self.last_version,
+            last_sequence: self.highest,
+            last_version: self.highest_version,
             missing: self.missing,
             gaps,
             contradictions: self.contradictions,

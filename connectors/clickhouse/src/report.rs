@@ -105,13 +105,14 @@ impl Store {
     /// What the server said.
     pub async fn outcomes(&self) -> Result<Vec<Outcomes>, StoreError> {
         let query = self.client.query_raw(
-            "SELECT toString(topic) AS topic, toString(outcome) AS outcome, ifNull(toString(reason), '') AS reason, \
+            "SELECT * FROM (\
+             SELECT toString(topic) AS topic, toString(outcome) AS outcome, ifNull(toString(reason), '') AS reason, \
              count() AS count, sum(toUInt64(duplicates) + conflicts) AS further_copies \
              FROM receipts FINAL GROUP BY topic, outcome, reason \
              UNION ALL \
              SELECT 'wearable-readings', toString(outcome), toString(reason), sum(readings), 0 \
-             FROM reading_receipts FINAL GROUP BY outcome, reason \
-             ORDER BY topic, outcome, reason",
+             FROM reading_receipts FINAL GROUP BY outcome, reason\
+             ) ORDER BY topic, outcome, reason",
         );
         self.timed("sum up the outcomes", query.fetch_all::<Outcomes>()).await
     }

@@ -107,7 +107,12 @@ impl Store {
             }
             insert.end().await
         };
-        timed(limit, format!("insert into {table}"), insert).await
+        let result = timed(limit, format!("insert into {table}"), insert).await;
+        if matches!(result, Err(StoreError::Mismatch { .. } | StoreError::Refused { .. })) {
+            // it remembers how the table was; a person may repair it while we go on
+            self.client.clear_cached_metadata().await;
+        }
+        result
     }
 
     /// Runs a query or statement within its limit.

@@ -1,23 +1,19 @@
 -- One row per output partition. What is missing: the highest sequence less the length of the union of the runs.
 SELECT
-    topic,
+    toString(topic) AS topic,
     partition,
-    max(last_sequence) AS last_sequence,
-    max(bitShiftLeft(toUInt64(incarnation), 48) + c.last_sequence) AS last_version,
-    last_sequence - sum(fresh) AS missing,
+    max(last_sequence) AS highest,
+    max(bitShiftLeft(toUInt64(newest_incarnation), 48) + last_sequence) AS highest_version,
+    toUInt64(highest - sum(fresh)) AS missing,
     countIf(wrong) AS contradictions,
-    max(written_at) AS written_at
+    max(newest_written_at) AS written_at
 FROM
 (
     SELECT
-        topic,
-        partition,
-        incarnation,
-        last_sequence,
-        written_at,
+        *,
         -- what this run adds to those that begin before it
         last_sequence - least(last_sequence, greatest(first_sequence - 1, reached)) AS fresh,
-        rows != last_sequence - first_sequence + 1 OR variants > 1 AS wrong
+        fewest_rows != last_sequence - first_sequence + 1 OR variants > 1 AS wrong
     FROM
     (
         SELECT
@@ -33,14 +29,14 @@ FROM
                 partition,
                 first_sequence,
                 last_sequence,
-                max(incarnation) AS incarnation,
-                max(rows) AS rows,
+                max(incarnation) AS newest_incarnation,
+                min(rows) AS fewest_rows,
                 uniqExact(incarnation, rows, checksum) AS variants,
-                max(written_at) AS written_at
+                max(written_at) AS newest_written_at
             FROM coverage
             GROUP BY topic, partition, first_sequence, last_sequence
         )
     )
-) AS c
+)
 GROUP BY topic, partition
 ORDER BY topic, partition

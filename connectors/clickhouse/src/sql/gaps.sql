@@ -1,5 +1,5 @@
 -- Between a run and all runs that begin before it. Sequence 0 does not exist: what precedes the first run is a gap from 1.
-SELECT topic, partition, reached + 1 AS first, first_sequence - 1 AS last
+SELECT toString(topic) AS topic, partition, reached + 1 AS first, toUInt64(first_sequence - 1) AS last
 FROM
 (
     SELECT

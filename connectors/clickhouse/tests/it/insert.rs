@@ -1,0 +1,244 @@
+//! Inserts: every table, repeated, out of order, withdrawn, bad.
+
+use std::time::Duration;
+
+use aftercare_clickhouse::{Config, Fault, OutputTable, Retry, Store, StoreError};
+use aftercare_schemas::wire::Score;
+
+use crate::support::{
+    NEW_YEAR, all, client, dead_letter, framed, late_reading, migrated, one, reading_receipt, receipt, run,
+    score, slices, store, version, window,
+};
+
+#[tokio::test]
+async fn a_score_comes_out_as_it_went_in() {
+    let store = migrated("round_trip").await;
+    let row = score(version(1, 1), "e1/u1/saq-7", "p1");
+    let inserted = store.insert(OutputTable::Scores, &[&framed("scores", &row)]).await.unwrap();
+    assert_eq!((inserted.rows(), inserted.runs().len()), (1, 1));
+
+    let client = client("round_trip");
+    let mut cursor = client.query("SELECT ?fields FROM scores").fetch::<Score<'_>>().unwrap();
+    assert_eq!(cursor.next().await.unwrap().as_ref(), Some(&row));
+    assert_eq!(cursor.next().await.unwrap(), None);
+    let seen: (String, f64, String) = one(
+        &client,
+        "SELECT toString(answered_at), scales['quality_of_life'], formatRowNoNewline('CSV', reason) FROM scores",
+    )
+    .await;
+    assert_eq!(seen, ("2026-01-01 00:00:00.000".to_owned(), 75.0, "\\N".to_owned()));
+}
+
+#[tokio::test]
+async fn every_table_takes_its_topic() {
+    let store = migrated("every_table").await;
+    let at = |n| version(1, n);
+    let batches = [
+        (OutputTable::Scores, framed("scores", &score(at(1), "s", "p1"))),
+        (OutputTable::Receipts, framed("receipts", &receipt(at(1), "prom-responses", "u1", "p1"))),
+        (OutputTable::ReadingReceipts, framed("reading-receipts", &reading_receipt(at(1), 20_454))),
+        (OutputTable::Windows, framed("windows", &window(at(1), NEW_YEAR, "p1"))),
+        (OutputTable::LateReadings, framed("late-readings", &late_reading(at(1), NEW_YEAR))),
+        (OutputTable::DeadLetters, framed("dead-letters", &dead_letter(at(1), 0, 7))),
+    ];
+    for (output, record) in &batches {
+        assert_eq!(OutputTable::from_topic(output.topic()), Some(*output));
+        let inserted = store.insert(*output, &[record]).await.unwrap();
+        assert_eq!(inserted.output(), *output);
+        store.insert_coverage(&inserted.coverage(3, NEW_YEAR)).await.unwrap();
+    }
+    for count in store.row_counts().await.unwrap() {
+        assert_eq!(count.rows, 1, "{count:?}");
+    }
+    let client = client("every_table");
+    let day: String = one(&client, "SELECT toString(day) FROM reading_receipts").await;
+    assert_eq!(day, "2026-01-01");
+    for view in ["scores", "receipts", "reading_receipts", "windows", "late_readings", "dead_letters"] {
+        assert_eq!(one::<u64>(&client, &format!("SELECT count() FROM {view}_current")).await, 1, "{view}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_insert_changes_nothing() {
+    let store = migrated("repeated").await;
+    let records: Vec<Vec<u8>> = (1..=500_u64)
+        .map(|n| framed("scores", &score(version(1, n), &format!("e/u{n}/saq-7"), &format!("p{}", n % 7))))
+        .collect();
+    let records = slices(&records);
+    let client = client("repeated");
+    let content = "SELECT groupBitXor(cityHash64(formatRow('TSV', *))), count() FROM scores FINAL";
+    let first = store.insert(OutputTable::Scores, &records).await.unwrap();
+    let before: (u64, u64) = one(&client, content).await;
+    assert_eq!(before.1, 500);
+    assert_eq!(store.insert(OutputTable::Scores, &records).await.unwrap(), first);
+    // as a sink would that took over in between
+    assert!(store.insert(OutputTable::Scores, &records[100..300]).await.is_ok());
+    assert_eq!(one::<(u64, u64)>(&client, content).await, before);
+    run(&client, "OPTIMIZE TABLE scores FINAL").await;
+    assert_eq!(one::<(u64, u64)>(&client, content).await, before);
+}
+
+#[tokio::test]
+async fn a_lower_version_never_wins() {
+    let store = migrated("versions").await;
+    let client = client("versions");
+    let insert = async |versions: &[(u64, f64)]| {
+        let record = |(version, value): &(u64, f64)| {
+            let mut row = score(*version, "e1/u1/saq-7", "p1");
+            row.score = Some(*value);
+            // amended upload: the answers were given half a year earlier
+            row.answered_at = NEW_YEAR - i64::try_from(*version % 2).unwrap() * 180 * 86_400_000;
+            framed("scores", &row)
+        };
+        let records: Vec<Vec<u8>> = versions.iter().map(record).collect();
+        assert!(store.insert(OutputTable::Scores, &slices(&records)).await.is_ok());
+    };
+    let current =
+        async || one::<(u64, f64)>(&client, "SELECT version, assumeNotNull(score) FROM scores_current").await;
+    insert(&[(version(1, 5), 5.0)]).await;
+    insert(&[(version(1, 4), 4.0)]).await;
+    assert_eq!(current().await, (version(1, 5), 5.0));
+    // in one batch, in any order
+    insert(&[(version(1, 7), 7.0), (version(1, 6), 6.0)]).await;
+    assert_eq!(current().await, (version(1, 7), 7.0));
+    // an incarnation outranks any sequence
+    insert(&[(version(2, 1), 8.0)]).await;
+    insert(&[(version(1, 9), 9.0)]).await;
+    assert_eq!(current().await, (version(2, 1), 8.0));
+    run(&client, "OPTIMIZE TABLE scores FINAL").await;
+    assert_eq!(
+        all::<(u64, f64)>(&client, "SELECT version, assumeNotNull(score) FROM scores").await,
+        [(version(2, 1), 8.0)]
+    );
+}
+
+#[tokio::test]
+async fn two_patients_with_one_score_id_do_not_touch_each_other() {
+    let store = migrated("two_patients").await;
+    let records = [
+        framed("scores", &score(version(9, 9), "x", "p1")),
+        framed("scores", &score(version(1, 1), "x", "p2")),
+    ];
+    assert!(store.insert(OutputTable::Scores, &slices(&records)).await.is_ok());
+    assert_eq!(one::<u64>(&client("two_patients"), "SELECT count() FROM scores FINAL").await, 2);
+}
+
+#[tokio::test]
+async fn a_withdrawn_score_is_gone_for_readers_only() {
+    let store = migrated("withdrawn").await;
+    let mut row = score(version(1, 1), "e1/u1/saq-7", "p1");
+    assert!(store.insert(OutputTable::Scores, &[&framed("scores", &row)]).await.is_ok());
+    (row.version, row.status, row.score, row.index) = (version(1, 2), "withdrawn", None, None);
+    assert!(store.insert(OutputTable::Scores, &[&framed("scores", &row)]).await.is_ok());
+    let client = client("withdrawn");
+    assert_eq!(one::<u64>(&client, "SELECT count() FROM scores_current").await, 0);
+    assert_eq!(
+        one::<(String, u64)>(&client, "SELECT any(status), count() FROM scores FINAL").await,
+        ("withdrawn".to_owned(), 1)
+    );
+    // the older row again, by a sink that starts over
+    row = score(version(1, 1), "e1/u1/saq-7", "p1");
+    assert!(store.insert(OutputTable::Scores, &[&framed("scores", &row)]).await.is_ok());
+    assert_eq!(one::<u64>(&client, "SELECT count() FROM scores_current").await, 0);
+}
+
+#[tokio::test]
+async fn a_bad_record_is_pointed_at_and_nothing_is_sent() {
+    let store = migrated("bad_record").await;
+    let good = framed("scores", &score(version(1, 1), "s", "p1"));
+    let other_topic = framed("windows", &window(version(1, 1), NEW_YEAR, "p1"));
+    for bad in [&good[..good.len() - 1], b"not avro", &other_topic, b""] {
+        let error = store.insert(OutputTable::Scores, &[&good, bad]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Record { index: 1, records: 2, table: "scores", .. }), "{error}");
+        assert_eq!((error.fault(), error.retry()), (Fault::Data, Retry::Never));
+    }
+    assert_eq!(one::<u64>(&client("bad_record"), "SELECT count() FROM scores").await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_of_wild_clocks_is_one_insert() {
+    let store = migrated("wild_clocks").await;
+    // one window a month for 40 years: more partitions than a server allows by default
+    let records: Vec<Vec<u8>> = (0..480_u64)
+        .map(|n| {
+            let start = NEW_YEAR - i64::try_from(n).unwrap() * 31 * 86_400_000;
+            framed("windows", &window(version(1, n + 1), start, "p1"))
+        })
+        .collect();
+    let inserted = store.insert(OutputTable::Windows, &slices(&records)).await.unwrap();
+    assert_eq!((inserted.rows(), inserted.runs().len()), (480, 1));
+    assert_eq!(one::<u64>(&client("wild_clocks"), "SELECT count() FROM windows FINAL").await, 480);
+}
+
+#[tokio::test]
+async fn a_large_batch_without_partition_key_is_one_part() {
+    let store = migrated("one_part").await;
+    let client = client("one_part");
+    run(&client, "SYSTEM STOP MERGES receipts").await;
+    // past the server's default block of about a million rows
+    let records: Vec<Vec<u8>> = (1..=1_200_000_u64)
+        .map(|n| framed("receipts", &receipt(version(1, n), "prom-responses", &n.to_string(), "p1")))
+        .collect();
+    let inserted = store.insert(OutputTable::Receipts, &slices(&records)).await.unwrap();
+    assert_eq!(inserted.rows(), 1_200_000);
+    let parts = "SELECT count(), sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'receipts'";
+    assert_eq!(one::<(u64, u64)>(&client, parts).await, (1, 1_200_000));
+}
+
+#[tokio::test]
+async fn no_records_are_no_insert() {
+    let store = migrated("nothing").await;
+    let inserted = store.insert(OutputTable::Scores, &[]).await.unwrap();
+    assert!(inserted.coverage(0, NEW_YEAR).is_empty());
+    store.insert_coverage(&[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_or_changed_table_wants_a_person() {
+    let record = framed("scores", &score(version(1, 1), "s", "p1"));
+    let error = store("never_made").insert(OutputTable::Scores, &[&record]).await.unwrap_err();
+    assert_eq!((error.fault(), error.retry()), (Fault::Dependency, Retry::AfterRepair), "{error}");
+
+    let store = migrated("changed").await;
+    run(&client("changed"), "ALTER TABLE scores MODIFY COLUMN score Nullable(String)").await;
+    let error = store.insert(OutputTable::Scores, &[&record]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Mismatch { .. }), "{error}");
+    // repaired while we run: the same store goes on
+    run(&client("changed"), "ALTER TABLE scores MODIFY COLUMN score Nullable(Float64)").await;
+    assert!(store.insert(OutputTable::Scores, &[&record]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_absent_server_are_told_apart() {
+    let (url, user, password) = crate::support::reader_of_shared();
+    let config = Config::new(&url).unwrap().with_user(user.clone(), "hunter2");
+    let error = Store::connect(config).ping().await.unwrap_err();
+    assert_eq!((error.fault(), error.retry()), (Fault::Dependency, Retry::AfterRepair), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+
+    let store = Store::connect(Config::new(&url).unwrap().with_user(user, password));
+    store.ping().await.unwrap();
+    assert!(store.server_version().await.unwrap().split('.').count() >= 3);
+
+    let mut config = Config::new("http://127.0.0.1:1").unwrap();
+    config.query_timeout = Duration::from_secs(5);
+    let error = Store::connect(config).ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert_eq!(error.retry(), Retry::Later);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up_in_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = Config::new(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
+    config.insert_timeout = Duration::from_millis(300);
+    config.query_timeout = Duration::from_millis(300);
+    let store = Store::connect(config);
+    let record = framed("scores", &score(version(1, 1), "s", "p1"));
+    for error in
+        [store.ping().await.unwrap_err(), store.insert(OutputTable::Scores, &[&record]).await.unwrap_err()]
+    {
+        assert!(matches!(error, StoreError::TimedOut { limit_ms: 300, .. }), "{error}");
+        assert_eq!(error.retry(), Retry::Later);
+    }
+}

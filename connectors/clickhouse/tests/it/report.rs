@@ -1,0 +1,112 @@
+//! What people ask first.
+
+use aftercare_clickhouse::OutputTable;
+
+use crate::support::{
+    NEW_YEAR, dead_letter, framed, migrated, reading_receipt, receipt, score, slices, version,
+};
+
+#[tokio::test]
+async fn scores_by_instrument_and_one_patient_over_time() {
+    let store = migrated("report_scores").await;
+    let mut records = Vec::new();
+    let ids = ["e1/u1/saq-7", "e1/u2/saq-7", "e1/u3/saq-7", "e1/u4/saq-7", "e1/u5/saq-7"];
+    for (n, id) in (1_u64..).zip(ids) {
+        let mut row = score(version(1, n), id, if n == 5 { "p2" } else { "p1" });
+        // the later the id, the earlier the answer
+        row.answered_at = NEW_YEAR - i64::try_from(n).unwrap();
+        row.index = Some(100.0 + f64::from(u8::try_from(n).unwrap()));
+        row.score = Some(10.0 * f64::from(u8::try_from(n).unwrap()));
+        match n {
+            3 => {
+                (row.status, row.reason, row.score, row.index) =
+                    ("unscored", Some("missing_answers"), None, None)
+            }
+            4 => row.status = "withdrawn",
+            _ => {}
+        }
+        records.push(framed("scores", &row));
+    }
+    let mut composite = score(version(1, 6), "e1/u1/composite", "p1");
+    (composite.instrument, composite.score) = ("composite", None);
+    records.push(framed("scores", &composite));
+    assert!(store.insert(OutputTable::Scores, &slices(&records)).await.is_ok());
+
+    let by_instrument = store.scores_by_instrument().await.unwrap();
+    assert_eq!(by_instrument.len(), 2);
+    let [composite, saq] = &by_instrument[..] else { panic!("{by_instrument:?}") };
+    assert_eq!(
+        (composite.instrument.as_str(), composite.mean_score, composite.mean_index),
+        ("composite", None, Some(125.0))
+    );
+    assert_eq!((saq.instrument.as_str(), saq.scores, saq.scored, saq.unscored), ("saq-7", 4, 3, 1));
+    assert_eq!((saq.mean_score, saq.mean_index), (Some(80.0 / 3.0), Some(308.0 / 3.0)));
+
+    let points = store.index_over_time("p1", "saq-7").await.unwrap();
+    let points: Vec<(i64, f64)> =
+        points.iter().map(|point| (point.answered_at - NEW_YEAR, point.index)).collect();
+    assert_eq!(points, [(-2, 102.0), (-1, 101.0)]);
+    // a name is a value, never a piece of the statement
+    assert!(store.index_over_time("p1' OR '1' = '1", "saq-7").await.unwrap().is_empty());
+    assert!(store.index_over_time("p\\1\t{x}?", "saq-7").await.unwrap().is_empty());
+
+    let most = store.patients_with_most("saq-7", 1).await.unwrap();
+    assert_eq!((most.len(), most[0].patient_id.as_str(), most[0].count), (1, "p1", 2));
+}
+
+#[tokio::test]
+async fn outcomes_and_dead_letters_by_reason() {
+    let store = migrated("report_outcomes").await;
+    let mut twice = receipt(version(1, 1), "prom-responses", "u1", "p1");
+    (twice.copies, twice.duplicates) = (2, 1);
+    let mut rejected = receipt(version(1, 2), "prom-responses", "u2", "p1");
+    (rejected.outcome, rejected.reason) = ("rejected", Some("unknown_item"));
+    let receipts = [framed("receipts", &twice), framed("receipts", &rejected)];
+    assert!(store.insert(OutputTable::Receipts, &slices(&receipts)).await.is_ok());
+    let days: Vec<Vec<u8>> = (1..=2)
+        .map(|n| {
+            framed("reading-receipts", &reading_receipt(version(1, n), 20_000 + i32::try_from(n).unwrap()))
+        })
+        .collect();
+    assert!(store.insert(OutputTable::ReadingReceipts, &slices(&days)).await.is_ok());
+    let letters: Vec<Vec<u8>> = (1..=3)
+        .map(|n| framed("dead-letters", &dead_letter(version(1, n), 0, i64::try_from(n).unwrap())))
+        .collect();
+    assert!(store.insert(OutputTable::DeadLetters, &slices(&letters)).await.is_ok());
+
+    let outcomes = store.outcomes().await.unwrap();
+    let words: Vec<_> = outcomes
+        .iter()
+        .map(|o| (o.topic.as_str(), o.outcome.as_str(), o.reason.as_str(), o.count, o.further_copies))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            ("prom-responses", "accepted", "", 1, 1),
+            ("prom-responses", "rejected", "unknown_item", 1, 0),
+            ("wearable-readings", "accepted", "", 1_200, 0),
+        ]
+    );
+    let reasons = store.dead_letters_by_reason().await.unwrap();
+    assert_eq!(
+        (reasons.len(), reasons[0].reason.as_str(), reasons[0].count, reasons[0].undecodable),
+        (1, "truncated_avro", 3, 3)
+    );
+}
+
+#[tokio::test]
+async fn freshness_is_the_newest_of_each_table() {
+    let store = migrated("report_freshness").await;
+    let inserted = store
+        .insert(OutputTable::Scores, &[&framed("scores", &score(version(1, 1), "s", "p1"))])
+        .await
+        .unwrap();
+    store.insert_coverage(&inserted.coverage(0, NEW_YEAR + 5_000)).await.unwrap();
+    for fresh in store.freshness().await.unwrap() {
+        let expected = match fresh.output {
+            OutputTable::Scores => (Some(NEW_YEAR + 2), Some(NEW_YEAR + 5_000)),
+            _ => (None, None),
+        };
+        assert_eq!((fresh.stored_at, fresh.written_at), expected, "{fresh:?}");
+    }
+}
