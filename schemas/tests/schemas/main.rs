@@ -1,0 +1,10 @@
+//! The schemas and their codec, held to their rules and to apache-avro, the authority.
+
+mod authority;
+mod compatibility;
+mod examples;
+mod hostile;
+mod registry;
+mod released;
+mod round_trip;
+mod support;
