@@ -167,12 +167,16 @@ fn refused(action: String, text: &str) -> StoreError {
     StoreError::Refused { action, code, message: shorten(message) }
 }
 
-/// The first line, at most 400 characters, without what the server appends about itself, and without the rows that it
-/// quotes when a constraint fails.
+/// The first line, at most 400 characters, without what the server appends about itself, and without values: it quotes
+/// the row when a constraint fails, and the statement with its parameters filled in when a name is unknown.
 fn shorten(text: &str) -> String {
+    const MARKS: [&str; 4] = ["(version ", "Column values:", "Stack trace:", " in scope "];
     let line = text.lines().next().unwrap_or_default();
-    let end = ["(version ", "Column values:", "Stack trace:"].iter().filter_map(|mark| line.find(mark)).min();
-    line.get(..end.unwrap_or(line.len())).unwrap_or_default().trim_end().chars().take(400).collect()
+    let end = MARKS.iter().filter_map(|mark| line.find(mark)).min().unwrap_or(line.len());
+    let kept = line.get(..end).unwrap_or_default().trim_end();
+    // what stands between single quotes may be a value; names stand between backticks
+    let outside = kept.split('\'').step_by(2).collect::<Vec<_>>().join("'?'");
+    outside.chars().take(400).collect()
 }
 
 /// Codes that go away by themselves: overload, limits, shutdown, replication, network between servers.
@@ -253,13 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_the_server_quotes_are_cut_off() {
+    fn values_that_the_server_quotes_are_cut_off() {
         let error = from_server(
             "Code: 469. DB::Exception: Constraint `c` is violated at row 1. Column values: patient_id = 'p'. (X) (version 1)",
         );
         assert_eq!(
             error.to_string(),
             "insert into scores: ClickHouse refused, code 469: Constraint `c` is violated at row 1."
+        );
+    }
+
+    #[test]
+    fn parameters_that_the_server_fills_in_are_cut_off() {
+        let error =
+            from_server("Code: 47. DB::Exception: Unknown `x` in scope SELECT x WHERE patient_id = 'p'. (X)");
+        assert_eq!(error.to_string(), "insert into scores: ClickHouse refused, code 47: Unknown `x`");
+        let error = from_server("Code: 41. DB::Exception: Cannot read 'p', of 'it''s' in `c`");
+        assert_eq!(
+            error.to_string(),
+            "insert into scores: ClickHouse refused, code 41: Cannot read '?', of '?''?' in `c`"
         );
     }
 }

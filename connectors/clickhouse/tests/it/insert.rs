@@ -242,3 +242,62 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
         assert_eq!(error.retry(), Retry::Later);
     }
 }
+
+#[tokio::test]
+async fn impossible_times_stop_no_batch() {
+    let store = migrated("impossible_times").await;
+    let times = [i64::MIN, -62_135_596_800_000, -1, 0, 9_999_999_999_999, i64::MAX];
+    let windows: Vec<Vec<u8>> =
+        (1..).zip(times).map(|(n, at)| framed("windows", &window(version(1, n), at, "p1"))).collect();
+    let late: Vec<Vec<u8>> =
+        (1..).zip(times).map(|(n, at)| framed("late-readings", &late_reading(version(1, n), at))).collect();
+    let days = [i32::MIN, -719_162, -1, 0, 2_932_896, i32::MAX];
+    let days: Vec<Vec<u8>> = (1..)
+        .zip(days)
+        .map(|(n, day)| framed("reading-receipts", &reading_receipt(version(1, n), day)))
+        .collect();
+    for (output, records) in [
+        (OutputTable::Windows, windows),
+        (OutputTable::LateReadings, late),
+        (OutputTable::ReadingReceipts, days),
+    ] {
+        for _ in 0..2 {
+            let inserted = store.insert(output, &slices(&records)).await.unwrap();
+            assert_eq!(inserted.rows(), 6, "{output:?}");
+        }
+    }
+    for count in store.row_counts().await.unwrap() {
+        let expected = match count.output {
+            OutputTable::Windows | OutputTable::LateReadings | OutputTable::ReadingReceipts => 6,
+            _ => 0,
+        };
+        assert_eq!(count.rows, expected, "{count:?}");
+    }
+}
+
+#[tokio::test]
+async fn https_is_spoken_where_it_is_asked_for() {
+    // this server speaks plain HTTP only
+    let (url, ..) = crate::support::reader_of_shared();
+    let mut config = Config::new(&url.replace("http:", "https:")).unwrap();
+    config.query_timeout = Duration::from_secs(5);
+    let error = Store::connect(config).ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().to_lowercase().contains("ssl"), "{error}");
+}
+
+#[tokio::test]
+async fn no_error_names_a_patient() {
+    let store = migrated("private").await;
+    let client = client("private");
+    // the server's own text ends with the values of the row
+    run(&client, "ALTER TABLE scores ADD CONSTRAINT short CHECK length(patient_id) < 10").await;
+    let record = framed("scores", &score(version(1, 1), "s", "secret-patient"));
+    let refused = store.insert(OutputTable::Scores, &[&record]).await.unwrap_err();
+    run(&client, "ALTER TABLE scores DROP COLUMN expected").await;
+    let missing_column = store.index_over_time("secret-patient", "saq-7").await.unwrap_err();
+    for error in [refused, missing_column] {
+        assert_eq!(error.retry(), Retry::AfterRepair, "{error}");
+        assert!(!format!("{error} {error:?}").contains("secret-patient"), "{error}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Against a real ClickHouse. Needs `deploy/install` to have been run.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod audit;
 mod crash;
 mod insert;
