@@ -1,2 +1,107 @@
-//! The `aftercare` binary.
-fn main() {}
+//! The `aftercare` binary: commands, configuration, wiring. Rules and flow live in the crates it puts together.
+
+mod commands;
+mod config;
+mod import;
+mod wiring;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code: a finding, not a failure (refused lines, differences, an audit that does not add up).
+const FOUND: u8 = 4;
+/// Exit code: the configuration can't be used.
+const CONFIGURATION: u8 = 3;
+
+/// Stream processing for patient aftercare: questionnaires and wearable readings become scores, windows and receipts,
+/// exactly once, from Kafka to ClickHouse.
+#[derive(Parser)]
+#[command(
+    name = "aftercare",
+    version,
+    after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the configuration can't be used; 4 done, and something \
+                  was found that a person should look at (refused lines, differences, an audit that does not add up).\n\
+                  Every setting of the configuration can be given by the environment: AFTERCARE__KAFKA__BOOTSTRAP sets \
+                  bootstrap in [kafka]."
+)]
+struct Cli {
+    /// Configuration file (TOML); without one, the defaults.
+    #[arg(long, short, global = true, env = "AFTERCARE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What goes to stderr: error, warn, info, debug, or a filter such as aftercare_kafka=debug.
+    #[arg(long, global = true, env = "AFTERCARE_LOG", default_value = "info", value_name = "LEVEL")]
+    log: String,
+    /// Log lines as JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the pipeline: patient tasks, the ClickHouse sink, HTTP (registry, health, metrics).
+    Serve(commands::serve::Args),
+    /// Read a CSV file into the input topics.
+    Import(commands::import::Args),
+    /// Create topics, tables and documents; name every difference in what is there.
+    Migrate(commands::migrate::Args),
+    /// Check the configuration and the servers; list all problems at once.
+    Check(commands::check::Args),
+    /// Write a seeded world of patients to the input topics or to files.
+    Simulate(commands::simulate::Args),
+    /// ClickHouse's own process; started by the embedded engines.
+    #[command(hide = true)]
+    ClickhouseChild {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Before anything else starts threads: this process becomes ClickHouse.
+    if let Command::ClickhouseChild { args } = &cli.command {
+        return aftercare_embedded::clickhouse_child(args);
+    }
+    if let Err(error) = wiring::logging::start(&cli.log, cli.log_json) {
+        return fail(&error, CONFIGURATION);
+    }
+    let config = match config::Config::load(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in &problems {
+                wiring::say(format_args!("configuration: {problem}"));
+            }
+            return ExitCode::from(CONFIGURATION);
+        }
+    };
+    let done = match cli.command {
+        Command::Serve(args) => commands::serve::run(&config, &args),
+        Command::Import(args) => commands::import::run(&config, &args),
+        Command::Migrate(args) => commands::migrate::run(&config, &args),
+        Command::Check(args) => commands::check::run(&config, &args),
+        Command::Simulate(args) => commands::simulate::run(&config, &args),
+        Command::ClickhouseChild { .. } => unreachable!("handled above"),
+    };
+    match done {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(FOUND),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// How a command ended that did not fail.
+pub(crate) enum Outcome {
+    /// As it should be.
+    Done,
+    /// Done, and a person should look at what it said.
+    Found,
+}
+
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    wiring::say(format_args!("aftercare: {error:#}"));
+    ExitCode::from(code)
+}

@@ -1,0 +1,7 @@
+//! One module per command.
+
+pub(crate) mod check;
+pub(crate) mod import;
+pub(crate) mod migrate;
+pub(crate) mod serve;
+pub(crate) mod simulate;

@@ -1,0 +1,100 @@
+//! The counters of tasks and sinks in Prometheus's words.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use aftercare_core::reason::Reason;
+use aftercare_gateway::metrics::{Histogram, Metric, MetricsSource, Sample};
+use aftercare_runtime::stats::{self, LATENCY_MS, TaskStats, reading_outcomes};
+use aftercare_runtime::topics;
+
+use super::sink::{SinkStats, TABLES};
+use super::wall_clock;
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn count(counter: &AtomicU64) -> f64 {
+    counter.load(Relaxed) as f64
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
+fn seconds(ms: i64) -> f64 {
+    ms.max(0) as f64 / 1000.0
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn histogram(h: &stats::Histogram) -> Histogram {
+    let mut below = 0;
+    let mut buckets = Vec::new();
+    for (bound, bucket) in LATENCY_MS.iter().zip(&h.buckets) {
+        below += bucket.load(Relaxed);
+        buckets.push((*bound as f64 / 1000.0, below));
+    }
+    below += h.buckets[LATENCY_MS.len()].load(Relaxed);
+    Histogram { buckets, sum: count(&h.sum_ms) / 1000.0, count: below }
+}
+
+/// The metrics of one task.
+pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSource {
+    let partition = partition.to_string();
+    move |out: &mut Vec<Sample>| {
+        let own = [("partition", &*partition)];
+        for topic in topics::TOPICS {
+            let at = topics::index(topic.id);
+            let label = [("topic", topic.name)];
+            match topic.role {
+                topics::Role::Input => {
+                    out.push(Sample::counter(Metric::RecordsIn, &label, count(&stats.records_in[at])));
+                }
+                topics::Role::Output => {
+                    out.push(Sample::counter(Metric::RecordsOut, &label, count(&stats.outputs[at])));
+                }
+                _ => {}
+            }
+        }
+        for ((outcome, reason), counter) in reading_outcomes().iter().zip(&stats.readings) {
+            let labels = [("outcome", *outcome), ("reason", *reason)];
+            out.push(Sample::counter(Metric::Readings, &labels, count(counter)));
+        }
+        for (reason, counter) in Reason::ALL.iter().zip(&stats.dead_letters) {
+            out.push(Sample::counter(Metric::DeadLetters, &[("reason", reason.code())], count(counter)));
+        }
+        out.push(Sample::counter(Metric::Forwarded, &[], count(&stats.forwarded)));
+        out.push(Sample::counter(Metric::Transactions, &[("outcome", "committed")], count(&stats.committed)));
+        out.push(Sample::counter(Metric::Transactions, &[("outcome", "aborted")], count(&stats.aborted)));
+        out.push(Sample::counter(Metric::ChangelogBytes, &[], count(&stats.changelog_bytes)));
+        out.push(Sample::counter(Metric::ChangelogRounds, &[], count(&stats.rounds_completed)));
+        let limit = [("limit", "held_records_max or held_bytes_max")];
+        out.push(Sample::counter(Metric::LimitHits, &limit, count(&stats.held_limit_hits)));
+        out.push(Sample::gauge(Metric::HeldRecords, &own, count(&stats.held)));
+        out.push(Sample::gauge(Metric::HeldBytes, &own, count(&stats.held_bytes)));
+        out.push(Sample::gauge(Metric::Patients, &own, count(&stats.patients)));
+        out.push(Sample::gauge(Metric::Devices, &own, count(&stats.devices)));
+        out.push(Sample::gauge(Metric::RestoreDuration, &own, count(&stats.restore_ms) / 1000.0));
+        out.push(Sample::gauge(Metric::RestoreBytes, &own, count(&stats.restore_bytes)));
+        let tick = stats.tick.load(Relaxed);
+        if tick > 0 {
+            out.push(Sample::gauge(Metric::TickAge, &own, seconds(wall_clock() - tick)));
+        }
+        out.push(Sample::histogram(Metric::TransactionDuration, &[], histogram(&stats.commit_ms)));
+        let topic = [("topic", "identified inputs")];
+        out.push(Sample::histogram(Metric::AppendToOutput, &topic, histogram(&stats.append_to_output_ms)));
+        let phase = ["starting", "restoring", "waiting for a tick", "running", "ended"];
+        let at = usize::try_from(stats.phase.load(Relaxed)).unwrap_or(0).min(phase.len() - 1);
+        out.push(Sample::gauge(Metric::Tasks, &[("phase", phase[at])], 1.0));
+    }
+}
+
+/// The metrics of the sink.
+pub(crate) fn of_sink(stats: Arc<SinkStats>) -> impl MetricsSource {
+    move |out: &mut Vec<Sample>| {
+        for (at, table) in TABLES.iter().enumerate() {
+            let label = [("topic", table.topic())];
+            out.push(Sample::counter(Metric::SinkRows, &label, count(&stats.rows[at])));
+            out.push(Sample::counter(Metric::SinkInserts, &label, count(&stats.inserts[at])));
+            out.push(Sample::counter(Metric::SinkFailures, &label, count(&stats.failures[at])));
+            let oldest = stats.oldest_waiting_at[at].load(Relaxed);
+            let age = if oldest == 0 { 0.0 } else { seconds(wall_clock() - oldest) };
+            out.push(Sample::gauge(Metric::SinkFreshness, &label, age));
+        }
+    }
+}
