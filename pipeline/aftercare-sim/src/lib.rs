@@ -4,9 +4,13 @@
 //!   settings, same bytes.
 //! - [`reference`]: what must come out of a set of records, computed in one batch from all of them, by other code than
 //!   the pipeline's.
+//! - [`actual`]: what came out, gathered from the rows.
 //! - [`invariants`]: named statements about what came out, each with its violations in words.
 //!
 //! Nothing here reads a clock, a file or the network.
 
+pub mod actual;
+pub mod invariants;
+pub mod reference;
 pub mod rng;
 pub mod world;

@@ -76,7 +76,10 @@ mod tests {
     fn the_numbers_are_those_of_the_published_algorithm() {
         // First outputs of SplitMix64 for seed 0, and of xoshiro256** for the state 1, 2, 3, 4.
         let mut state = 0;
-        assert_eq!([split_mix(&mut state), split_mix(&mut state)], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
+        assert_eq!(
+            [split_mix(&mut state), split_mix(&mut state)],
+            [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]
+        );
         let mut rng = Rng([1, 2, 3, 4]);
         assert_eq!([rng.bits(), rng.bits(), rng.bits()], [11520, 0, 1_509_978_240]);
     }
@@ -96,7 +99,14 @@ mod tests {
     #[test]
     fn labels_tell_generators_apart() {
         let first = |seed, labels: &[u64]| Rng::new(seed, labels).bits();
-        let all = [first(1, &[]), first(1, &[0]), first(1, &[0, 0]), first(1, &[1, 0]), first(1, &[0, 1]), first(2, &[0])];
+        let all = [
+            first(1, &[]),
+            first(1, &[0]),
+            first(1, &[0, 0]),
+            first(1, &[1, 0]),
+            first(1, &[0, 1]),
+            first(2, &[0]),
+        ];
         let distinct: std::collections::BTreeSet<u64> = all.into_iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

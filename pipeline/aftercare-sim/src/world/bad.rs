@@ -101,7 +101,8 @@ pub(super) fn strew(settings: &Settings) -> Vec<Bad> {
 fn place(settings: &Settings, kind: BadKind, number: u32, at: i64, rng: &mut Rng) -> Option<Bad> {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {
-        let patient = u32::try_from(rng.between(0, i64::from(settings.patients))).expect("a patient's number");
+        let patient =
+            u32::try_from(rng.between(0, i64::from(settings.patients))).expect("a patient's number");
         let story = Story::new(Profile::new(settings, patient), settings.seed);
         if story.profile.enrolled_at + 10 * DAY_MS > at {
             continue;
@@ -142,8 +143,7 @@ impl Bad {
         };
         let one = Reading { metric: Metric::HeartRate, value, unit, measured_at: self.at - MINUTE_MS };
         let readings = if self.kind == BadKind::EmptyUpload { Vec::new() } else { vec![one] };
-        let upload =
-            WearableUpload { patient_id, device_id: "w-bad", source: Source::Simulated, readings };
+        let upload = WearableUpload { patient_id, device_id: "w-bad", source: Source::Simulated, readings };
         framed("wearable-readings", &upload)
     }
 

@@ -16,8 +16,8 @@ use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
 use serde::Serialize;
 
-pub use bad::BadKind;
 use bad::Bad;
+pub use bad::BadKind;
 use profile::Profile;
 use story::Story;
 use wear::Wearer;
@@ -84,11 +84,23 @@ pub struct SimRecord {
 /// The next thing of one sender. The order of the variants decides between records of one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cursor {
-    Story { patient: u32, event: u32 },
+    Story {
+        patient: u32,
+        event: u32,
+    },
     /// The block of a wearer's time that begins now.
-    Block { patient: u32, block: u32 },
-    Upload { patient: u32, block: u32, step: u32 },
-    Bad { number: u32 },
+    Block {
+        patient: u32,
+        block: u32,
+    },
+    Upload {
+        patient: u32,
+        block: u32,
+        step: u32,
+    },
+    Bad {
+        number: u32,
+    },
 }
 
 /// The world; iterate to get its records.

@@ -64,7 +64,8 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(profile: Profile, seed: u64) -> Self {
         let rng = &mut Rng::new(seed, &[purpose::STORY, u64::from(profile.number)]);
-        let mut story = Self { profile, events: Vec::with_capacity(48), moved_by: 0, second_treated_at: None };
+        let mut story =
+            Self { profile, events: Vec::with_capacity(48), moved_by: 0, second_treated_at: None };
         story.enrol(rng);
         for slot in 0..=SLOTS {
             story.questionnaire(slot, rng);
@@ -76,7 +77,7 @@ impl Story {
     fn enrol(&mut self, rng: &mut Rng) {
         let (enrolled_at, treated_at) = (self.profile.enrolled_at, self.profile.treated_at);
         // A few hospitals send their lists days later: the first upload comes before its enrolment.
-        let late = if rng.permille(50) { rng.between(5 * DAY_MS, 9 * DAY_MS) } else { rng.between(200, 5_000) };
+        let late = if rng.permille(50) { rng.between(DAY_MS, 6 * DAY_MS) } else { rng.between(200, 5_000) };
         let device_known = !rng.permille(300);
         self.push(enrolled_at + late, What::Enrolled { device_known });
         if !device_known {
@@ -150,27 +151,30 @@ impl Story {
         let p = &self.profile;
         let (id, episode) = (format!("{}-enrolment", p.patient_id), p.episode_id(1));
         let amended = revision > 1;
-        framed("enrolments", &Enrolment {
-            revision,
-            status: if amended { RecordStatus::Amended } else { RecordStatus::Final },
-            procedure: Some("coronary-stent"),
-            treated_at: Some(p.treated_at + if amended { self.moved_by } else { 0 }),
-            device: device_known.then_some(p.device),
-            manufacturer: device_known.then_some(p.manufacturer),
-            birth_year: Some(p.birth_year),
-            sex: Some(p.sex),
-            comorbidities: Some(p.comorbidities.clone()),
-            organisation: Some(p.organisation),
-            care_team: Some(p.care_team),
-            clinician_id: Some(p.clinician),
-            plan: Some("coronary-stent"),
-            vip: Some(p.number.is_multiple_of(23)),
-            self_pay_consent: Some(false),
-            spo2_scale: Some(1),
-            time_zone: Some(p.time_zone),
-            episode_status: Some("active"),
-            ..self.says_nothing(&id, &episode, p.enrolled_at)
-        })
+        framed(
+            "enrolments",
+            &Enrolment {
+                revision,
+                status: if amended { RecordStatus::Amended } else { RecordStatus::Final },
+                procedure: Some("coronary-stent"),
+                treated_at: Some(p.treated_at + if amended { self.moved_by } else { 0 }),
+                device: device_known.then_some(p.device),
+                manufacturer: device_known.then_some(p.manufacturer),
+                birth_year: Some(p.birth_year),
+                sex: Some(p.sex),
+                comorbidities: Some(p.comorbidities.clone()),
+                organisation: Some(p.organisation),
+                care_team: Some(p.care_team),
+                clinician_id: Some(p.clinician),
+                plan: Some("coronary-stent"),
+                vip: Some(p.number.is_multiple_of(23)),
+                self_pay_consent: Some(false),
+                spo2_scale: Some(1),
+                time_zone: Some(p.time_zone),
+                episode_status: Some("active"),
+                ..self.says_nothing(&id, &episode, p.enrolled_at)
+            },
+        )
     }
 
     fn learned(&self, at: i64, learned: Learned) -> Vec<u8> {
@@ -242,7 +246,12 @@ impl Story {
     }
 
     /// The upload, after `change`.
-    pub(super) fn response(&self, upload: Upload, seed: u64, change: impl FnOnce(&mut PromResponse)) -> Vec<u8> {
+    pub(super) fn response(
+        &self,
+        upload: Upload,
+        seed: u64,
+        change: impl FnOnce(&mut PromResponse),
+    ) -> Vec<u8> {
         let p = &self.profile;
         let revision = u64::from(upload.revision.unsigned_abs());
         let labels = [purpose::ANSWERS, u64::from(p.number), u64::from(upload.slot), revision];

@@ -91,12 +91,15 @@ impl<'a> Wearer<'a> {
             self.measure(block, minute, &mut readings);
         }
         (!readings.is_empty()).then(|| {
-            framed("wearable-readings", &WearableUpload {
-                patient_id: &self.profile.patient_id,
-                device_id: &self.device_id,
-                source: Source::Simulated,
-                readings,
-            })
+            framed(
+                "wearable-readings",
+                &WearableUpload {
+                    patient_id: &self.profile.patient_id,
+                    device_id: &self.device_id,
+                    source: Source::Simulated,
+                    readings,
+                },
+            )
         })
     }
 

@@ -1,0 +1,178 @@
+//! What came out of a run, gathered from output rows in any order: of the rows of one id the highest version stands,
+//! as in the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aftercare_schemas::wire;
+
+use crate::reference::{Attribution, ExpectedScore, ExpectedWindow, ReceiptKey, WindowKey};
+
+/// Rows by id, each the one with the highest version.
+#[derive(Clone, Debug)]
+pub struct Rows<K, V>(BTreeMap<K, (u64, V)>);
+
+impl<K, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, V> Rows<K, V> {
+    fn add(&mut self, id: K, version: u64, row: V) {
+        let known = self.0.get(&id).map(|(known, _)| *known);
+        if known.is_none_or(|known| known <= version) {
+            self.0.insert(id, (version, row));
+        }
+    }
+
+    /// The row of an id.
+    pub fn get(&self, id: &K) -> Option<&V> {
+        self.0.get(id).map(|(_, row)| row)
+    }
+
+    /// All rows, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().map(|(id, (_, row))| (id, row))
+    }
+}
+
+/// One receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActualReceipt {
+    /// accepted, held, unscored, rejected.
+    pub outcome: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Records of this identity.
+    pub copies: u32,
+    /// Of those, copies with the same content.
+    pub duplicates: u32,
+    /// Of those, copies with other content.
+    pub conflicts: u32,
+}
+
+/// Consecutive sequences of one output partition whose insert was confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    /// The output topic, without prefix.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// The first sequence, from 1.
+    pub first: u64,
+    /// The last sequence.
+    pub last: u64,
+    /// Rows inserted.
+    pub rows: u64,
+}
+
+/// Patient, device, day, outcome, reason.
+type CountKey = (String, String, i32, String, String);
+
+/// Patient, device, metric, when measured.
+type ReadingKey = (String, String, String, i64);
+
+/// All that came out.
+#[derive(Clone, Debug, Default)]
+pub struct Actual {
+    /// Scores by score id, withdrawn ones among them.
+    pub scores: Rows<String, ExpectedScore>,
+    /// Receipts.
+    pub receipts: Rows<ReceiptKey, ActualReceipt>,
+    /// Windows.
+    pub windows: Rows<WindowKey, ExpectedWindow>,
+    /// Records and readings.
+    pub counts: Rows<CountKey, (u64, u64)>,
+    /// Readings that came too late for their window.
+    pub late: BTreeSet<ReadingKey>,
+    /// Dead letters by topic, partition and offset: reason, and whether there is a receipt.
+    pub dead_letters: BTreeMap<(String, i32, i64), (String, bool)>,
+    /// Coverage.
+    pub coverage: BTreeSet<Run>,
+}
+
+impl Actual {
+    /// Takes a score row.
+    pub fn add_score(&mut self, row: &wire::Score) {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let score = ExpectedScore {
+            patient_id: row.patient_id.to_owned(),
+            upload_revision: row.upload_revision,
+            status: row.status.to_owned(),
+            reason: owned(row.reason),
+            answered_at: row.answered_at,
+            value_set: row.value_set.to_owned(),
+            score: row.score,
+            scales: row.scales.iter().map(|scale| (scale.name.to_owned(), scale.value)).collect(),
+            baseline: row.baseline,
+            baseline_upload_id: owned(row.baseline_upload_id),
+            index: row.index,
+            index_rule: owned(row.index_rule),
+            days_since_treatment: row.days_since_treatment,
+            change_mcid: row.change_mcid,
+            ewma: row.ewma,
+            mean_28d: row.mean_28d,
+            slope_56d: row.slope_56d,
+            uploads_done: row.uploads_done,
+            uploads_due: row.uploads_due,
+            attribution: attribution([
+                row.organisation,
+                row.care_team,
+                row.clinician_id,
+                row.manufacturer,
+                row.procedure,
+            ]),
+        };
+        self.scores.add(row.score_id.to_owned(), row.version, score);
+    }
+
+    /// Takes a receipt row.
+    pub fn add_receipt(&mut self, row: &wire::Receipt) {
+        let key = (row.patient_id.to_owned(), row.topic.to_owned(), row.id.to_owned(), row.revision);
+        let receipt = ActualReceipt {
+            outcome: row.outcome.to_owned(),
+            reason: row.reason.map(str::to_owned),
+            copies: row.copies,
+            duplicates: row.duplicates,
+            conflicts: row.conflicts,
+        };
+        self.receipts.add(key, row.version, receipt);
+    }
+
+    /// Takes a window row.
+    pub fn add_window(&mut self, row: &wire::Window) {
+        let key =
+            (row.patient_id.to_owned(), row.device_id.to_owned(), row.metric.to_owned(), row.window_start);
+        let window =
+            ExpectedWindow { readings: row.readings, mean: row.mean, sd: row.sd, min: row.min, max: row.max };
+        self.windows.add(key, row.version, window);
+    }
+
+    /// Takes a row of counts.
+    pub fn add_reading_receipt(&mut self, row: &wire::ReadingReceipt) {
+        let (outcome, reason) = (row.outcome.to_owned(), row.reason.to_owned());
+        let key = (row.patient_id.to_owned(), row.device_id.to_owned(), row.day, outcome, reason);
+        self.counts.add(key, row.version, (row.records, row.readings));
+    }
+
+    /// Takes a late reading.
+    pub fn add_late_reading(&mut self, row: &wire::LateReading) {
+        let (patient, device) = (row.patient_id.to_owned(), row.device_id.to_owned());
+        self.late.insert((patient, device, row.metric.to_owned(), row.measured_at));
+    }
+
+    /// Takes a dead letter.
+    pub fn add_dead_letter(&mut self, row: &wire::DeadLetter) {
+        let key = (row.topic.to_owned(), row.partition, row.offset);
+        self.dead_letters.insert(key, (row.reason.to_owned(), row.receipt));
+    }
+
+    /// Takes a coverage row.
+    pub fn add_run(&mut self, run: Run) {
+        self.coverage.insert(run);
+    }
+}
+
+fn attribution(texts: [Option<&str>; 5]) -> Attribution {
+    texts.map(|text| text.map(str::to_owned))
+}

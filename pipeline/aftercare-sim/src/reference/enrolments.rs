@@ -1,0 +1,103 @@
+//! Episodes, from all statements about them at once.
+
+use std::collections::BTreeSet;
+
+use aftercare_schemas::wire::Enrolment;
+use jiff::Timestamp;
+use jiff::tz::TimeZoneDatabase;
+
+use super::Attribution;
+
+/// What is known about a patient's episodes.
+#[derive(Default)]
+pub(super) struct Episodes<'a> {
+    /// The statements in force.
+    statements: Vec<Enrolment<'a>>,
+    /// Every episode that ever had a statement.
+    stood: BTreeSet<&'a str>,
+}
+
+impl<'a> Episodes<'a> {
+    pub(super) fn add(&mut self, statement: Enrolment<'a>, withdrawn: bool, in_force: bool) {
+        if withdrawn {
+            return;
+        }
+        self.stood.insert(statement.episode_id);
+        if in_force {
+            self.statements.push(statement);
+        }
+    }
+
+    /// The ids of those that stand.
+    pub(super) fn ids(&self) -> BTreeSet<&'a str> {
+        self.statements.iter().map(|s| s.episode_id).collect()
+    }
+
+    /// Whether the episode stands; `None`: whether any does.
+    pub(super) fn stands(&self, episode: Option<&str>) -> bool {
+        self.statements.iter().any(|s| episode.is_none_or(|id| id == s.episode_id))
+    }
+
+    /// Whether it ever stood.
+    pub(super) fn stood(&self, episode: Option<&str>) -> bool {
+        episode.map_or(!self.stood.is_empty(), |id| self.stood.contains(id))
+    }
+
+    fn saying<T>(
+        &self,
+        episode: &str,
+        field: impl Fn(&Enrolment<'a>) -> Option<T>,
+    ) -> Vec<(&Enrolment<'a>, T)> {
+        let of_episode = self.statements.iter().filter(|s| s.episode_id == episode);
+        of_episode.filter_map(|s| field(s).map(|value| (s, value))).collect()
+    }
+
+    /// A field that corrects the whole episode.
+    pub(super) fn whole<T>(&self, episode: &str, field: impl Fn(&Enrolment<'a>) -> Option<T>) -> Option<T> {
+        let mut saying = self.saying(episode, field);
+        saying.sort_by_key(|(s, _)| (s.recorded_at, s.id));
+        saying.pop().map(|(_, value)| value)
+    }
+
+    /// A field that holds from a time on; before the first statement, that one's.
+    pub(super) fn dated<T>(
+        &self,
+        episode: &str,
+        at: i64,
+        field: impl Fn(&Enrolment<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let mut saying = self.saying(episode, field);
+        saying.sort_by_key(|(s, _)| (s.effective_at, s.recorded_at, s.id));
+        let first = saying.first().map(|(s, _)| s.effective_at)?;
+        saying.retain(|(s, _)| s.effective_at <= at.max(first));
+        saying.pop().map(|(_, value)| value)
+    }
+
+    pub(super) fn treated_at(&self, episode: &str) -> Option<i64> {
+        self.whole(episode, |s| s.treated_at)
+    }
+
+    pub(super) fn attribution(&self, episode: &str, at: i64) -> Attribution {
+        [
+            self.dated(episode, at, |s| s.organisation),
+            self.dated(episode, at, |s| s.care_team),
+            self.dated(episode, at, |s| s.clinician_id),
+            self.whole(episode, |s| s.manufacturer),
+            self.whole(episode, |s| s.procedure),
+        ]
+        .map(|text| text.map(str::to_owned))
+    }
+
+    /// The calendar day of a moment where the patient then is, in days since 1970.
+    pub(super) fn day(&self, episode: &str, at: i64) -> Option<i64> {
+        let zone = self.dated(episode, at, |s| s.time_zone).unwrap_or("UTC");
+        let zone = TimeZoneDatabase::bundled().get(zone).ok()?;
+        let date = Timestamp::from_millisecond(at).ok()?.to_zoned_datetime(zone).date();
+        let epoch = jiff::civil::date(1970, 1, 1);
+        Some(i64::from(date.since(epoch).ok()?.get_days()))
+    }
+}
+
+pub(super) fn knows_zone(name: &str) -> bool {
+    TimeZoneDatabase::bundled().get(name).is_ok()
+}

@@ -1,0 +1,177 @@
+//! The reference: what must come out of a set of records, computed in one batch from all of them.
+//!
+//! It is written as simply as possible (collect, sort, loop) and shares no flow logic with the pipeline: of the core it
+//! uses the documents, and the scoring of a single form. Where the pipeline keeps state and issues what changed, this
+//! starts from all facts at once.
+//!
+//! Records may be added in any order, with one exception: of several records with the same identity and other content
+//! the first one counts, so those must be added in the order in which the log has them.
+
+mod enrolments;
+mod expected;
+mod intake;
+mod readings;
+mod rolling;
+mod scores;
+
+use std::collections::BTreeMap;
+
+use aftercare_core::documents::Library;
+use aftercare_core::time::Instant;
+use aftercare_schemas::codec::{self, WireError};
+use aftercare_schemas::wire::{Enrolment, EventEnvelope, PromResponse, RecordStatus};
+use serde::{Deserialize, Serialize};
+
+pub use expected::{
+    Attribution, Expected, ExpectedReceipt, ExpectedScore, ExpectedWindow, ReadingCounts, ReceiptKey,
+    WindowKey,
+};
+
+/// The topics whose records have an id and a revision.
+pub const IDENTIFIED: [&str; 6] = [
+    "enrolments",
+    "prom-responses",
+    "clinical-events",
+    "commerce-events",
+    "alert-actions",
+    "session-verdicts",
+];
+
+/// The topic of readings.
+pub const READINGS: &str = "wearable-readings";
+
+/// Limits that decide what becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The last tick that the run has seen: what lies further ahead still waits, or has been given up.
+    pub last_tick: Instant,
+    /// How far ahead of a tick an event may lie, ms.
+    pub future_ms_max: i64,
+    /// The largest key and value, bytes.
+    pub record_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { last_tick: Instant::MAX, future_ms_max: 600_000, record_bytes_max: 16 << 20 }
+    }
+}
+
+impl Limits {
+    fn lies_ahead(&self, at: i64) -> bool {
+        at.saturating_sub(self.future_ms_max) > self.last_tick.0
+    }
+}
+
+/// One record with an id, in our newest schema: equal content, equal bytes.
+struct Copy {
+    canonical: Vec<u8>,
+    event_at: i64,
+    withdrawn: bool,
+}
+
+/// Collects records; [`Reference::finish`] says what must come out.
+#[derive(Default)]
+pub struct Reference {
+    limits: Limits,
+    records_in: BTreeMap<String, u64>,
+    undecodable: BTreeMap<(String, &'static str), u64>,
+    /// Patient, then topic, id and revision.
+    patients: BTreeMap<String, BTreeMap<(&'static str, String, i32), Vec<Copy>>>,
+    readings: readings::Readings,
+}
+
+impl Reference {
+    /// With other limits than the default.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Sets the last tick of the run.
+    pub fn set_last_tick(&mut self, tick: Instant) {
+        self.limits.last_tick = tick;
+    }
+
+    /// Adds an acknowledged record: its topic without prefix, key, value and the header that names its schema.
+    pub fn add(&mut self, topic: &str, key: &[u8], value: Option<&[u8]>, schema_header: Option<&[u8]>) {
+        *self.records_in.entry(topic.to_owned()).or_default() += 1;
+        let bytes = key.len() + value.map_or(0, <[u8]>::len);
+        let taken = if bytes > self.limits.record_bytes_max {
+            Err("record_too_large")
+        } else if topic == READINGS {
+            self.readings.add(value, schema_header, &self.limits)
+        } else if let Some(topic) = IDENTIFIED.into_iter().find(|known| *known == topic) {
+            self.identified(topic, value, schema_header)
+        } else {
+            Ok(())
+        };
+        if let Err(reason) = taken {
+            *self.undecodable.entry((topic.to_owned(), reason)).or_default() += 1;
+        }
+    }
+
+    fn identified(
+        &mut self,
+        topic: &'static str,
+        value: Option<&[u8]>,
+        header: Option<&[u8]>,
+    ) -> Result<(), &'static str> {
+        let (patient, id, revision, copy) = match topic {
+            "enrolments" => {
+                let (r, canonical) = canonical::<Enrolment>(topic, value, header)?;
+                (r.patient_id, r.id, r.revision, Copy::new(canonical, r.effective_at, r.status))
+            }
+            "prom-responses" => {
+                let (r, canonical) = canonical::<PromResponse>(topic, value, header)?;
+                (r.patient_id, r.id, r.revision, Copy::new(canonical, r.answered_at, r.status))
+            }
+            _ => {
+                let r: EventEnvelope = codec::decode(topic, value, header).map_err(|e| e.reason())?;
+                let bytes = value.unwrap_or_default().to_vec();
+                (r.patient_id, r.id, r.revision, Copy::new(bytes, r.happened_at, r.status))
+            }
+        };
+        if patient.is_empty() || id.is_empty() {
+            return Err("missing_id");
+        }
+        let records = self.patients.entry(patient.to_owned()).or_default();
+        records.entry((topic, id.to_owned(), revision)).or_default().push(copy);
+        Ok(())
+    }
+
+    /// What must come out, given these documents.
+    #[must_use]
+    pub fn finish(&self, library: &Library) -> Expected {
+        let mut expected = Expected {
+            records_in: self.records_in.clone(),
+            undecodable: self.undecodable.clone(),
+            ..Expected::default()
+        };
+        self.readings.finish(&mut expected);
+        for (patient_id, records) in &self.patients {
+            let (episodes, uploads) =
+                intake::judge(patient_id, records, library, &self.limits, &mut expected);
+            scores::rows(patient_id, &episodes, &uploads, library, &mut expected);
+        }
+        expected
+    }
+}
+
+impl Copy {
+    fn new(canonical: Vec<u8>, event_at: i64, status: RecordStatus) -> Self {
+        Self { canonical, event_at, withdrawn: status == RecordStatus::EnteredInError }
+    }
+}
+
+fn canonical<'a, T: Serialize + Deserialize<'a>>(
+    topic: &'static str,
+    value: Option<&'a [u8]>,
+    header: Option<&[u8]>,
+) -> Result<(T, Vec<u8>), &'static str> {
+    let record: T = codec::decode(topic, value, header).map_err(|error| error.reason())?;
+    let mut bytes = Vec::new();
+    let written = codec::encode(topic, &record, &mut bytes);
+    written.map_err(|_| WireError::Invalid("").reason())?;
+    Ok((record, bytes))
+}

@@ -1,0 +1,107 @@
+//! Readings: sorted, counted, and summed up by window.
+
+use std::collections::BTreeMap;
+
+use aftercare_core::metric::Metric;
+use aftercare_schemas::codec;
+use aftercare_schemas::wire::{Reading, WearableUpload};
+
+use super::{Expected, ExpectedWindow, Limits, ReadingCounts};
+
+const WINDOW_MS: i64 = 300_000;
+const MICROS: f64 = 1e6;
+/// Beyond it, in the metric's unit, nothing is plausible.
+const VALUE_MAX: f64 = 1e7;
+
+/// All readings so far.
+#[derive(Default)]
+pub(super) struct Readings {
+    counts: BTreeMap<(String, String), ReadingCounts>,
+    /// By patient, device, metric and time: the value in millionths that came first.
+    values: BTreeMap<(String, String, &'static str), BTreeMap<i64, i64>>,
+}
+
+impl Readings {
+    pub(super) fn add(
+        &mut self,
+        value: Option<&[u8]>,
+        header: Option<&[u8]>,
+        limits: &Limits,
+    ) -> Result<(), &'static str> {
+        let upload: WearableUpload =
+            codec::decode("wearable-readings", value, header).map_err(|error| error.reason())?;
+        if upload.patient_id.is_empty() || upload.device_id.is_empty() {
+            return Err("missing_id");
+        }
+        if upload.readings.is_empty() {
+            return Err("empty_upload");
+        }
+        let owner = (upload.patient_id.to_owned(), upload.device_id.to_owned());
+        let counts = self.counts.entry(owner.clone()).or_default();
+        counts.records += 1;
+        for reading in &upload.readings {
+            match check(reading) {
+                Err(reason) => *counts.rejected.entry(reason).or_default() += 1,
+                Ok(_) if limits.lies_ahead(reading.measured_at) => counts.ahead += 1,
+                Ok((metric, micros)) => {
+                    let series = self.values.entry((owner.0.clone(), owner.1.clone(), metric)).or_default();
+                    match series.get(&reading.measured_at) {
+                        None => {
+                            series.insert(reading.measured_at, micros);
+                            counts.accepted += 1;
+                        }
+                        Some(first) if *first == micros => counts.duplicate += 1,
+                        Some(_) => counts.conflicting += 1,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&self, expected: &mut Expected) {
+        expected.readings = self.counts.clone();
+        for ((patient, device, metric), series) in &self.values {
+            let mut windows: BTreeMap<i64, Vec<i128>> = BTreeMap::new();
+            for (at, micros) in series {
+                let start = at.div_euclid(WINDOW_MS) * WINDOW_MS;
+                windows.entry(start).or_default().push(i128::from(*micros));
+            }
+            for (start, values) in windows {
+                let key = (patient.clone(), device.clone(), (*metric).to_owned(), start);
+                expected.windows.insert(key, window(&values));
+            }
+        }
+    }
+}
+
+/// The metric's name, and the value in millionths, ties to even.
+#[allow(clippy::cast_possible_truncation, reason = "whole, and its magnitude was checked")]
+fn check(reading: &Reading) -> Result<(&'static str, i64), &'static str> {
+    let metric = Metric::at(reading.metric as u8).ok_or("unknown_metric")?;
+    if reading.unit != metric.unit() {
+        return Err("unsupported_unit");
+    }
+    let plausible = reading.value.abs() <= VALUE_MAX && reading.measured_at >= 0;
+    if plausible {
+        Ok((metric.name(), libm::rint(reading.value * MICROS) as i64))
+    } else {
+        Err("implausible_value")
+    }
+}
+
+/// `values` are never empty.
+#[allow(clippy::cast_precision_loss, reason = "exact integers, each rounded once")]
+fn window(values: &[i128]) -> ExpectedWindow {
+    let n = values.len() as i128;
+    let sum: i128 = values.iter().sum();
+    let squares: i128 = values.iter().map(|v| v * v).sum();
+    let units = |micros: Option<&i128>| micros.map_or(f64::NAN, |m| *m as f64 / MICROS);
+    ExpectedWindow {
+        readings: u32::try_from(n).unwrap_or(u32::MAX),
+        mean: sum as f64 / n as f64 / MICROS,
+        sd: (n > 1).then(|| ((n * squares - sum * sum) as f64 / (n * (n - 1)) as f64).sqrt() / MICROS),
+        min: units(values.iter().min()),
+        max: units(values.iter().max()),
+    }
+}
