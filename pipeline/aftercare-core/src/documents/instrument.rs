@@ -369,13 +369,17 @@ fn read_range(fields: &mut Fields<'_>, rule: Option<&Rule>, items: &[Item]) -> O
         let lowest = value_sets.iter().map(|set| worst_value(set, items)).min()?;
         return Some((lowest, Decimal::ONE));
     }
+    let Some(rule) = rule else {
+        fields.optional::<Vec<Decimal>>("range");
+        return None;
+    };
     let ends = fields.required::<Vec<Decimal>>("range")?;
     let range = match ends[..] {
         [low, high] if low < high => Some((low, high)),
         _ => None,
     };
     fields.demand(range.is_some(), "range", "is not two numbers, the lower first");
-    let implied = match rule? {
+    let implied = match rule {
         Rule::Sum => Some((total(items, |item| item.min), total(items, |item| item.max))),
         Rule::Single { item } => {
             items.get(*item).map(|item| (Decimal::whole(item.min), Decimal::whole(item.max)))

@@ -78,6 +78,7 @@ impl Library {
             INSTRUMENT => {
                 let document = InstrumentDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
+                self.comparable(&document)?;
                 self.instruments.entry(document.id.clone()).or_default().insert(version, Arc::new(document));
             }
             PLAN => {
@@ -89,6 +90,18 @@ impl Library {
         }
         self.texts.entry(key).or_default().insert(version, text.into());
         Ok(())
+    }
+
+    /// All versions of an instrument form one series: they share the direction and the best and worst it is judged by.
+    fn comparable(&self, document: &InstrumentDocument) -> Result<(), Vec<Problem>> {
+        match self.instrument(&document.id, None) {
+            Some(known) if (known.direction, known.range.1) != (document.direction, document.range.1) => {
+                Err(vec![whole(
+                    "has another direction or highest score than the versions before: it needs an id of its own",
+                )])
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The instrument `id` in that version; `None`: the newest known.
@@ -136,8 +149,8 @@ fn at<T>(versions: &Versions<T>, version: Option<i32>) -> Option<&T> {
     }
 }
 
-fn whole(message: String) -> Problem {
-    Problem { place: String::new(), message }
+fn whole(message: impl Into<String>) -> Problem {
+    Problem { place: String::new(), message: message.into() }
 }
 
 fn named(id: &str, version: i32, inner_id: &str, inner_version: i32) -> Result<(), Vec<Problem>> {

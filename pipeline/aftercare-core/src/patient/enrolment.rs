@@ -100,9 +100,10 @@ pub(super) struct AttributionSyms {
 }
 
 impl Patient {
-    /// Whether any enrolment of the patient stands.
+    /// Whether an enrolment of the patient was accepted, even if it was withdrawn since. (Whether a record waits must
+    /// not depend on the order of the enrolments.)
     pub fn is_enrolled(&self) -> bool {
-        self.statements().next().is_some()
+        self.enrolments().iter().any(|record| record.outcome.counts())
     }
 
     /// The patient's episodes, by id, as of `at`.
@@ -144,10 +145,11 @@ impl Patient {
         episodes
     }
 
-    pub(super) fn has_episode(&self, id: &str) -> bool {
-        self.names
-            .find(id)
-            .is_some_and(|sym| self.statements().any(|(_, statement)| statement.episode == sym))
+    /// Whether an enrolment of the episode was accepted, even if it was withdrawn since.
+    pub(super) fn knows_episode(&self, id: &str) -> bool {
+        self.names.find(id).is_some_and(|sym| {
+            self.enrolments().iter().any(|record| record.outcome.counts() && record.episode == Some(sym))
+        })
     }
 
     /// A field that corrects the whole episode: the newest statement that says it.

@@ -64,10 +64,6 @@ impl Packer {
 }
 
 impl Forms {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Reads the forms one by one.
     pub(super) fn read(&self) -> Unpacker<'_> {
         Unpacker(&self.0)
@@ -119,9 +115,7 @@ impl Unpacker<'_> {
     pub(super) fn values(&mut self, values: &mut Vec<f64>) {
         values.clear();
         let count = self.varint().unwrap_or(0);
-        for _ in 0..count {
-            values.extend(self.value());
-        }
+        values.extend((0..count).map_while(|_| self.value()));
     }
 
     /// The value at `position` after a head; passes all of them.
@@ -129,9 +123,9 @@ impl Unpacker<'_> {
         let mut found = None;
         let count = usize::try_from(self.varint().unwrap_or(0)).unwrap_or(0);
         for at in 0..count {
-            let value = self.value();
+            let value = self.value()?;
             if at == position {
-                found = value;
+                found = Some(value);
             }
         }
         found
@@ -174,14 +168,24 @@ impl Unpacker<'_> {
 }
 
 fn write_value(out: &mut Vec<u8>, value: f64) {
-    let scaled = (value * TEN_THOUSANDTHS).round_ties_even();
-    if scaled.abs() < PACKED_MAX && (scaled / TEN_THOUSANDTHS).to_bits() == value.to_bits() {
-        #[allow(clippy::cast_possible_truncation, reason = "whole and below 10^14")]
-        write_varint(out, zigzag(scaled as i64) << 1);
-    } else {
-        write_varint(out, 1);
-        out.extend(value.to_bits().to_le_bytes());
+    match ten_thousandths(value) {
+        Some(whole) => write_varint(out, zigzag(whole) << 1),
+        None => {
+            write_varint(out, 1);
+            out.extend(value.to_bits().to_le_bytes());
+        }
     }
+}
+
+/// `value` in ten-thousandths, where that gives the same bits back.
+fn ten_thousandths(value: f64) -> Option<i64> {
+    let scaled = (value * TEN_THOUSANDTHS).round_ties_even();
+    if !(-PACKED_MAX..PACKED_MAX).contains(&scaled) {
+        return None;
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "whole and below 10^14")]
+    let whole = scaled as i64;
+    (whole as f64 / TEN_THOUSANDTHS).to_bits().eq(&value.to_bits()).then_some(whole)
 }
 
 fn write_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -59,12 +59,21 @@ enum Evaluation {
     Taken(Outcome, Forms),
 }
 
+/// What a receipt is written with.
+struct Settled<'a> {
+    event_at: Instant,
+    episode: Option<&'a str>,
+    outcome: Outcome,
+    stored_at: Instant,
+}
+
 impl Patient {
     /// Offers a record. Its receipt is always kept (except for a record without an id, which can have none).
     ///
     /// - The highest accepted revision of an id is in force; a lower one is superseded, whichever came first.
     /// - The same revision again is a duplicate where the digest is equal, else a conflict: counted, not applied.
     /// - A rejected record is evaluated anew whenever its (id, revision) comes again, and counted as a duplicate.
+    /// - Uploads and events wait for the first enrolment, an upload that names its episode for one of that episode.
     /// - With `retry`, a held record is evaluated anew, and not counted again.
     ///
     /// `stored_at` is the tick at which this happens.
@@ -82,25 +91,27 @@ impl Patient {
             return verdict;
         }
         let evaluation = self.evaluate(head, body, library);
-        let event_at = match body {
-            Body::Upload(upload) => upload.answered_at,
-            Body::Enrolment(_) | Body::Event => head.event_at,
+        let (event_at, episode) = match body {
+            Body::Upload(upload) => (upload.answered_at, upload.episode_id),
+            Body::Enrolment(fact) => (head.event_at, Some(fact.episode_id)),
+            Body::Event => (head.event_at, None),
         };
+        let settled = |outcome| Settled { event_at, episode, outcome, stored_at };
         match evaluation {
             Evaluation::Rejected(reason, place) => {
-                self.settle(head, event_at, Outcome::Rejected(reason), stored_at);
+                self.settle(head, settled(Outcome::Rejected(reason)));
                 Verdict::Rejected { reason, place }
             }
             Evaluation::Held => {
-                self.settle(head, event_at, Outcome::Held, stored_at);
+                self.settle(head, settled(Outcome::Held));
                 Verdict::Hold
             }
             Evaluation::Superseded => {
-                self.settle(head, event_at, Outcome::Superseded, stored_at);
+                self.settle(head, settled(Outcome::Superseded));
                 Verdict::Superseded
             }
             Evaluation::Taken(outcome, forms) => {
-                let position = self.settle(head, event_at, outcome, stored_at);
+                let position = self.settle(head, settled(outcome));
                 self.apply(position, head, body, forms);
                 match outcome {
                     Outcome::Unscored(reason) => Verdict::Unscored(reason),
@@ -159,7 +170,7 @@ impl Patient {
         if let Some(known) = self.recognise(head) {
             return known;
         }
-        self.settle(head, head.event_at, outcome, stored_at);
+        self.settle(head, Settled { event_at: head.event_at, episode: None, outcome, stored_at });
         verdict
     }
 
@@ -210,7 +221,7 @@ impl Patient {
         }
         let waits = match body {
             Body::Enrolment(_) => false,
-            Body::Upload(UploadFact { episode_id: Some(episode), .. }) => !self.has_episode(episode),
+            Body::Upload(UploadFact { episode_id: Some(episode), .. }) => !self.knows_episode(episode),
             Body::Upload(_) | Body::Event => !self.is_enrolled(),
         };
         if waits {
@@ -233,13 +244,7 @@ impl Patient {
     }
 
     /// Writes the record's receipt; answers its position.
-    fn settle(
-        &mut self,
-        head: &RecordHead<'_>,
-        event_at: Instant,
-        outcome: Outcome,
-        stored_at: Instant,
-    ) -> usize {
+    fn settle(&mut self, head: &RecordHead<'_>, settled: Settled<'_>) -> usize {
         let (position, copies) = match self.find(head.kind, head.id, head.revision) {
             Ok(position) => {
                 (position, self.records.get(position).map(|known| (known.duplicates, known.conflicts)))
@@ -252,14 +257,14 @@ impl Patient {
             id: head.id.into(),
             revision: head.revision,
             source: head.source,
-            outcome,
+            outcome: settled.outcome,
             receipt_due: true,
             duplicates,
             conflicts,
-            episode: None,
+            episode: settled.episode.map(|episode| self.names.intern(episode)),
             digest: head.digest,
-            event_at,
-            stored_at,
+            event_at: settled.event_at,
+            stored_at: settled.stored_at,
             content: Content::Nothing,
         };
         match self.records.get_mut(position).filter(|_| copies.is_some()) {
@@ -280,12 +285,9 @@ impl Patient {
             Body::Enrolment(fact) => {
                 let before = self.attributions();
                 self.supersede(position);
-                let statement = Statement::new(fact, &mut self.names);
-                if let Some(record) = self.records.get_mut(position) {
-                    record.episode = Some(statement.episode);
-                    if head.status != RecordStatus::EnteredInError {
-                        record.content = Content::Statement(Box::new(statement));
-                    }
+                if head.status != RecordStatus::EnteredInError {
+                    let statement = Statement::new(fact, &mut self.names);
+                    self.put(position, Content::Statement(Box::new(statement)));
                 }
                 self.mark_receipts(&before);
                 self.due = Due::All;
@@ -312,13 +314,15 @@ impl Patient {
             forms,
             issued,
         };
-        let episode = fact.episode_id.map(|episode| self.names.intern(episode));
-        if let Some(record) = self.records.get_mut(position) {
-            record.episode = episode;
-            record.content = Content::Upload(Box::new(upload));
-        }
+        self.put(position, Content::Upload(Box::new(upload)));
         self.enter_timeline(position);
         self.touch(fact.answered_at);
+    }
+
+    fn put(&mut self, position: usize, content: Content) {
+        if let Some(record) = self.records.get_mut(position) {
+            record.content = content;
+        }
     }
 
     /// Takes the revision in force before `position` out of force; answers what it said.

@@ -1,0 +1,173 @@
+//! Documents: what is shipped loads, what is wrong is named, all at once.
+
+use aftercare_core::documents::{
+    INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem, SHIPPED,
+};
+
+#[test]
+fn every_shipped_document_loads_and_fits_the_others() {
+    let mut library = Library::default();
+    for (kind, id, text) in SHIPPED {
+        assert_eq!(library.add(kind, id, 1, text), Ok(()), "{kind} {id}");
+    }
+    assert_eq!(library.check(), []);
+}
+
+fn listed(problems: Vec<Problem>) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn all_problems_of_an_instrument_are_listed() {
+    let text = r#"
+        id = "composite"
+        version = 0
+        direction = "sideways"
+        range = [0, 7]
+        colour = "red"
+
+        [[items]]
+        codes = ["a", "b"]
+        min = 0
+        max = 3
+
+        [[items]]
+        codes = ["b"]
+        min = 3
+        max = 0.5
+
+        [score]
+        kind = "sum"
+        item = "a"
+
+        [mcid]
+        value = 0.08
+        source = ""
+    "#;
+    let problems = listed(InstrumentDocument::parse(text).unwrap_err());
+    for expected in [
+        "title is missing",
+        "source is missing",
+        "direction is none of up, down",
+        "items[1].max is no whole number",
+        "score.item is not a field of this document",
+        "range is not the range of the rule",
+        "mcid.value is a floating number; write it in quotes, it is read exactly",
+        "mcid.source is empty",
+        "id is reserved for the composite of a plan",
+        "version is not above 0",
+        "colour is not a field of this document",
+    ] {
+        assert!(problems.iter().any(|problem| problem == expected), "{expected}\nis not in\n{problems:#?}");
+    }
+}
+
+#[test]
+fn rules_that_do_not_fit_their_items_are_named() {
+    let text = r#"
+        id = "x"
+        version = 1
+        title = "X"
+        source = "nobody"
+        direction = "up"
+        [[items]]
+        codes = ["a", "b"]
+        min = 1
+        max = 3
+        [score]
+        kind = "decrement"
+        default_value_set = "other"
+        [[score.value_sets]]
+        id = "set"
+        source = "paper"
+        decrements = [{ item = "a", by_level = [0, "0.1"] }, { item = "c", by_level = [0, 0, 0] }]
+    "#;
+    let problems = listed(InstrumentDocument::parse(text).unwrap_err());
+    assert_eq!(
+        problems,
+        [
+            "score.value_sets[0].decrements of a are not 3",
+            "score.value_sets[0].decrements say nothing about b",
+            "score.value_sets[0].decrements name c, which is no item",
+            "score.default_value_set names none of the value sets",
+        ]
+    );
+}
+
+#[test]
+fn all_problems_of_a_plan_are_listed() {
+    let text = r#"
+        id = "p"
+        version = 1
+        title = "P"
+        baseline_window_days = 0
+        ewma_half_life_days = 28
+        [schedule]
+        every_days = 14
+        slots = 0
+        [composite]
+        missing_part = "absent"
+        [[instruments]]
+        id = "saq-7"
+        baseline_floor = 0
+        weight = "0.9"
+        [[instruments]]
+        id = "saq-7"
+        baseline_floor = 20
+    "#;
+    let problems = listed(PlanDocument::parse(text).unwrap_err());
+    assert_eq!(
+        problems,
+        [
+            "schedule.slots is not within 1 and 10000",
+            "instruments[0].baseline_floor is not above 0",
+            "baseline_window_days is not above 0",
+            "instruments have an id twice",
+            "instruments have weights whose sum is not 1",
+        ]
+    );
+}
+
+#[test]
+fn text_that_is_no_toml_names_its_line() {
+    let problems = listed(PlanDocument::parse("id = \"p\"\nversion = = 1\n").unwrap_err());
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("line 2 is no TOML"), "{problems:?}");
+}
+
+#[test]
+fn a_published_version_never_changes() {
+    let mut library = Library::builtin();
+    let (_, _, text) = SHIPPED[0];
+    assert_eq!(library.add(INSTRUMENT, "saq-7", 1, text), Ok(()));
+    assert!(library.add(INSTRUMENT, "saq-7", 1, &format!("{text}\n")).is_err());
+    assert!(library.add(INSTRUMENT, "saq-7", 2, text).is_err(), "says that it is version 1");
+    assert!(library.add(INSTRUMENT, "saq-8", 1, text).is_err(), "says that it is saq-7");
+    let second = text.replace("version = 1\n", "version = 2\n");
+    assert_eq!(library.add(INSTRUMENT, "saq-7", 2, &second), Ok(()));
+    assert_eq!(library.instrument("saq-7", None).unwrap().version, 2);
+    assert_eq!(library.instrument("saq-7", Some(1)).unwrap().version, 1);
+    let turned =
+        text.replace("version = 1\n", "version = 3\n").replace("direction = \"up\"", "direction = \"down\"");
+    assert!(library.add(INSTRUMENT, "saq-7", 3, &turned).is_err(), "its scores would not compare");
+}
+
+#[test]
+fn other_kinds_are_kept_as_text() {
+    let mut library = Library::default();
+    assert_eq!(library.add("contract", "pacs", 1, "anything"), Ok(()));
+    assert_eq!(library.add("contract", "pacs", 2, "newer"), Ok(()));
+    assert_eq!(library.text("contract", "pacs", None), Some("newer"));
+    assert_eq!(library.text("contract", "pacs", Some(1)), Some("anything"));
+    assert_eq!(library.text("contract", "none", None), None);
+}
+
+#[test]
+fn a_plan_without_its_instrument_is_named() {
+    let mut library = Library::default();
+    let (_, _, plan) = SHIPPED.iter().find(|(kind, id, _)| (*kind, *id) == (PLAN, "nhs-eq5d")).unwrap();
+    assert_eq!(library.add(PLAN, "nhs-eq5d", 1, plan), Ok(()));
+    let problems = listed(library.check());
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].contains("eq-5d-3l, which is not known"), "{problems:?}");
+}
