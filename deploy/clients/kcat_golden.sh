@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sends the bytes of one golden example to Kafka with kcat, as they are, and says what it sent.
 #
-#   kcat_golden.sh STREAM EXAMPLE      such as: kcat_golden.sh prom-responses eq-5d-3l
+#   kcat_golden.sh STREAM EXAMPLE      such as: kcat_golden.sh prom-responses stent-follow-up
 #
 #   AFTERCARE_BOOTSTRAP     Kafka, HOST:PORT                    (required)
 #   AFTERCARE_APP           prefix of the topic names           (default: aftercare)

@@ -159,6 +159,12 @@ async fn every_released_schema_is_found_in_every_way() {
     let some = server.get("/subjects?subjectPrefix=clinic.pro").await.json();
     assert_eq!(some, json!(["clinic.prom-responses-value"]));
     assert_eq!(server.get("/schemas/types").await.json(), json!(["AVRO"]));
+    let levels =
+        [("", "BACKWARD"), ("/clinic.prom-responses-value", "BACKWARD"), ("/clinic.scores-value", "FULL")];
+    for (subject, level) in levels {
+        let expected = json!({"compatibilityLevel": format!("{level}_TRANSITIVE")});
+        assert_eq!(server.get(&format!("/config{subject}")).await.json(), expected);
+    }
     assert_eq!(server.get("/mode").await.json(), json!({"mode": "READONLY"}));
     server.stop().await;
 }
@@ -195,7 +201,8 @@ async fn what_is_not_released_is_refused_as_clients_expect() {
     }
     let elsewhere = server.post("/subjects/clinic.nothing-value/versions", &unknown).await;
     assert_eq!(elsewhere.refused(), (404, 40401));
-    for (method, path) in [("PUT", "/mode"), ("DELETE", "/subjects/clinic.prom-responses-value/versions/1")] {
+    for (method, path) in [("PUT", "/config"), ("DELETE", "/subjects/clinic.prom-responses-value/versions/1")]
+    {
         assert_eq!(server.send_body(method, path, "{}").await.refused(), (405, 405), "{method} {path}");
     }
     let huge = json!({"schema": " ".repeat(aftercare_gateway::BODY_BYTES_MAX)});

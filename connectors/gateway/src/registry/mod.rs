@@ -36,6 +36,8 @@ pub(crate) fn routes() -> Router<State> {
         .route("/schemas/ids/{id}/subjects", get(subjects_by_id))
         .route("/schemas/guids/{guid}", get(by_guid))
         .route("/schemas/types", get(async || RegistryJson(["AVRO"])))
+        .route("/config", get(async || RegistryJson(Level { level: "BACKWARD_TRANSITIVE" })))
+        .route("/config/{subject}", get(level))
         .route("/mode", get(mode))
         .route("/mode/{subject}", get(mode))
 }
@@ -146,6 +148,26 @@ struct Mode {
 
 async fn mode() -> RegistryJson<Mode> {
     RegistryJson(Mode { mode: "READONLY" })
+}
+
+/// How versions of a subject agree, which the repository's tests prove. What holds for all is `BACKWARD_TRANSITIVE`.
+#[derive(Serialize)]
+struct Level {
+    #[serde(rename = "compatibilityLevel")]
+    level: &'static str,
+}
+
+/// Others read outputs with whatever version they have; a schema's documentation says what it is.
+async fn level(Shared(state): Shared<State>, Path(subject): Path<String>) -> Answer<Level> {
+    #[derive(Deserialize)]
+    struct Documented {
+        doc: String,
+    }
+    let released = at_version(&state, &(subject, "latest".to_owned()))?;
+    let is_output =
+        serde_json::from_str(released.text).is_ok_and(|schema: Documented| schema.doc.starts_with("Output"));
+    let level = if is_output { "FULL_TRANSITIVE" } else { "BACKWARD_TRANSITIVE" };
+    Ok(RegistryJson(Level { level }))
 }
 
 /// Is this schema a released version of the subject?
