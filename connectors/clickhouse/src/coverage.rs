@@ -70,6 +70,39 @@ impl Inserted {
     }
 }
 
+/// As [`Inserted`], for records of several partitions. Only [`Store::insert_partitions`](crate::Store::insert_partitions)
+/// makes one.
+#[must_use = "an insert that has no coverage row does not count"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsertedPartitions {
+    parts: Vec<(i32, Inserted)>,
+}
+
+impl InsertedPartitions {
+    /// From (partition, version, digest), where the records of a partition stand together.
+    pub(crate) fn new(output: OutputTable, records: &[(i32, u64, u64)]) -> InsertedPartitions {
+        let part = |records: &[(i32, u64, u64)]| {
+            let (partition, ..) = *records.first()?;
+            let records = records.iter().map(|(_, version, digest)| (*version, *digest));
+            Some((partition, Inserted::new(output, records)))
+        };
+        InsertedPartitions { parts: records.chunk_by(|a, b| a.0 == b.0).filter_map(part).collect() }
+    }
+
+    /// Its records, count.
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().map(|(_, inserted)| inserted.rows()).sum()
+    }
+
+    /// The coverage rows that it earned. `written_at`: ms since 1970-01-01 UTC.
+    pub fn coverage(&self, written_at: i64) -> Vec<CoverageRow> {
+        self.parts
+            .iter()
+            .flat_map(|(partition, inserted)| inserted.coverage(*partition, written_at))
+            .collect()
+    }
+}
+
 /// One row of the table `coverage`.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct CoverageRow {

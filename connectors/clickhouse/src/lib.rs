@@ -4,8 +4,8 @@
 //!
 //! - every row is the state of an id as of a version, and rows with lower versions never win, so any call may be
 //!   repeated, by anyone, at any time, whole or in part;
-//! - [`Store::insert`] returns [`Inserted`] only when the server has acknowledged every row, and coverage rows are
-//!   made from nothing else;
+//! - [`Store::insert`] returns [`Inserted`] only when the server has acknowledged every row, and coverage rows come from
+//!   nothing else;
 //! - each call ends within its limit, and its error says whose fault it is and whether to repeat it;
 //! - no error text holds a secret or a value of a record.
 //!
@@ -22,7 +22,7 @@ mod store;
 
 pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
 pub use config::{Config, DEFAULT_DATABASE};
-pub use coverage::{CoverageRow, Inserted, Run};
+pub use coverage::{CoverageRow, Inserted, InsertedPartitions, Run};
 pub use error::{Fault, Retry, StoreError};
 pub use migrate::{Difference, Report};
 pub use output::OutputTable;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::coverage::digest;
 use crate::output::Versioned;
-use crate::{Config, CoverageRow, Inserted, OutputTable, StoreError};
+use crate::{Config, CoverageRow, Inserted, InsertedPartitions, OutputTable, StoreError};
 
 /// A database of a ClickHouse server. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
@@ -47,8 +47,8 @@ impl Store {
         self.timed("ask for the version", query.fetch_one::<String>()).await
     }
 
-    /// Writes records of an output topic, framed Avro values (for dead letters: the header `aftercare.dead-letter`),
-    /// to its table by one INSERT.
+    /// Writes records of one partition of an output topic, framed Avro values (for dead letters: the header
+    /// `aftercare.dead-letter`), in their order, to its table by one INSERT.
     ///
     /// On `Ok` the rows are in the table and the result earns the coverage rows. On an error it may be that none of
     /// them is there, or some, or all: the caller repeats the call, now or after a restart, or another sink does.
@@ -59,14 +59,27 @@ impl Store {
     /// [`StoreError::Record`] when a record is not what the topic holds, and then nothing was sent; else what the
     /// server or the network said.
     pub async fn insert(&self, output: OutputTable, records: &[&[u8]]) -> Result<Inserted, StoreError> {
-        match output {
-            OutputTable::Scores => self.insert_as::<Score<'static>>(output, records).await,
-            OutputTable::Receipts => self.insert_as::<Receipt<'static>>(output, records).await,
-            OutputTable::ReadingReceipts => self.insert_as::<ReadingReceipt<'static>>(output, records).await,
-            OutputTable::Windows => self.insert_as::<Window<'static>>(output, records).await,
-            OutputTable::LateReadings => self.insert_as::<LateReading<'static>>(output, records).await,
-            OutputTable::DeadLetters => self.insert_as::<DeadLetter<'static>>(output, records).await,
-        }
+        let versions = self.insert_output(output, records).await?;
+        let digests = records.iter().map(|value| digest(value));
+        Ok(Inserted::new(output, versions.into_iter().zip(digests)))
+    }
+
+    /// As [`insert`](Self::insert), for records (partition, value) of several partitions of the topic, still by one
+    /// INSERT: a table takes few large inserts better than many small ones. The records of a partition stand together.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert); the index is that of all records.
+    pub async fn insert_partitions(
+        &self,
+        output: OutputTable,
+        records: &[(i32, &[u8])],
+    ) -> Result<InsertedPartitions, StoreError> {
+        let values: Vec<&[u8]> = records.iter().map(|(_, value)| *value).collect();
+        let versions = self.insert_output(output, &values).await?;
+        let proof =
+            |((partition, value), version): (&(i32, &[u8]), u64)| (*partition, version, digest(value));
+        let proofs: Vec<(i32, u64, u64)> = records.iter().zip(versions).map(proof).collect();
+        Ok(InsertedPartitions::new(output, &proofs))
     }
 
     /// Writes coverage rows, after the inserts that they prove.
@@ -77,15 +90,26 @@ impl Store {
         self.insert_rows::<CoverageRow>("coverage", rows).await
     }
 
-    async fn insert_as<R>(&self, output: OutputTable, records: &[&[u8]]) -> Result<Inserted, StoreError>
+    /// The versions of the rows, in their order.
+    async fn insert_output(&self, output: OutputTable, records: &[&[u8]]) -> Result<Vec<u64>, StoreError> {
+        match output {
+            OutputTable::Scores => self.insert_as::<Score<'static>>(output, records).await,
+            OutputTable::Receipts => self.insert_as::<Receipt<'static>>(output, records).await,
+            OutputTable::ReadingReceipts => self.insert_as::<ReadingReceipt<'static>>(output, records).await,
+            OutputTable::Windows => self.insert_as::<Window<'static>>(output, records).await,
+            OutputTable::LateReadings => self.insert_as::<LateReading<'static>>(output, records).await,
+            OutputTable::DeadLetters => self.insert_as::<DeadLetter<'static>>(output, records).await,
+        }
+    }
+
+    async fn insert_as<R>(&self, output: OutputTable, records: &[&[u8]]) -> Result<Vec<u64>, StoreError>
     where
         R: RowRead + RowWrite,
         for<'a> <R as Row>::Value<'a>: Versioned + Send + Sync,
     {
         let rows = decode::<R::Value<'_>>(output, records)?;
         self.insert_rows::<R>(output.table(), &rows).await?;
-        let digests = records.iter().map(|value| digest(value));
-        Ok(Inserted::new(output, rows.iter().map(Versioned::version).zip(digests)))
+        Ok(rows.iter().map(Versioned::version).collect())
     }
 
     async fn insert_rows<R>(&self, table: &'static str, rows: &[R::Value<'_>]) -> Result<(), StoreError>

@@ -59,6 +59,32 @@ async fn every_table_takes_its_topic() {
 }
 
 #[tokio::test]
+async fn records_of_several_partitions_are_one_insert() {
+    let store = migrated("partitions").await;
+    let rows = [(0, 1, "a"), (0, 2, "b"), (3, 7, "c"), (3, 9, "d")];
+    let records: Vec<(i32, Vec<u8>)> = rows
+        .iter()
+        .map(|(partition, n, id)| (*partition, framed("scores", &score(version(1, *n), id, "p1"))))
+        .collect();
+    let records: Vec<(i32, &[u8])> =
+        records.iter().map(|(partition, value)| (*partition, value.as_slice())).collect();
+    let inserted = store.insert_partitions(OutputTable::Scores, &records).await.unwrap();
+    assert_eq!(inserted.rows(), 4);
+    let coverage = inserted.coverage(NEW_YEAR);
+    let runs: Vec<_> =
+        coverage.iter().map(|row| (row.partition, row.first_sequence, row.last_sequence)).collect();
+    assert_eq!(runs, [(0, 1, 2), (3, 7, 7), (3, 9, 9)]);
+    // the same proof as by itself
+    let alone = store.insert(OutputTable::Scores, &[records[0].1, records[1].1]).await.unwrap();
+    assert_eq!(alone.coverage(0, NEW_YEAR), coverage[..1]);
+    assert_eq!(one::<u64>(&client("partitions"), "SELECT count() FROM scores FINAL").await, 4);
+
+    let error =
+        store.insert_partitions(OutputTable::Scores, &[records[0], (3, b"not avro")]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Record { index: 1, records: 2, .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_repeated_insert_changes_nothing() {
     let store = migrated("repeated").await;
     let records: Vec<Vec<u8>> = (1..=500_u64)
