@@ -7,10 +7,13 @@
 //! - [`actual`]: what came out, gathered from the rows.
 //! - [`invariants`]: named statements about what came out, each with its violations in words.
 //!
+//! - [`memory_log`]: a log in memory whose interleavings and faults come from a seed.
+//!
 //! Nothing here reads a clock, a file or the network.
 
 pub mod actual;
 pub mod invariants;
+pub mod memory_log;
 pub mod reference;
 pub mod rng;
 pub mod world;

@@ -52,6 +52,8 @@ enum Command {
     Check(commands::check::Args),
     /// Write a seeded world of patients to the input topics or to files.
     Simulate(commands::simulate::Args),
+    /// Measure: readings and responses per second beside a bare consumer, and latency.
+    Bench(commands::bench::Args),
     /// ClickHouse's own process; started by the embedded engines.
     #[command(hide = true)]
     ClickhouseChild {
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => commands::migrate::run(&config, &args),
         Command::Check(args) => commands::check::run(&config, &args),
         Command::Simulate(args) => commands::simulate::run(&config, &args),
+        Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),
     };
     match done {

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod import;
 pub(crate) mod migrate;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ZonedDateTime};
 use serde::Deserialize;
 
@@ -33,6 +33,11 @@ impl Line<'_> {
 
 /// Why a line is refused: the place in the mapping, and what about it. Never a value of the line.
 pub(super) type Refusal = Problem;
+
+/// A zone of the time-zone database that is compiled in, never the machine's.
+pub(super) fn zone_named(name: &str) -> Option<TimeZone> {
+    TimeZoneDatabase::bundled().get(name).ok()
+}
 
 /// An expression as written. A string alone stands for `{ from = "..." }`.
 #[derive(Default, Deserialize)]
@@ -89,8 +94,8 @@ impl Expression {
         };
         let from = template(&raw.from, c);
         let minus = raw.minus.as_deref().and_then(|text| template(text, c));
-        let zone = raw.zone.as_deref().map_or_else(|| Ok(c.zone.clone()), TimeZone::get);
-        if zone.is_err() {
+        let zone = raw.zone.as_deref().map_or_else(|| Some(c.zone.clone()), zone_named);
+        if zone.is_none() {
             c.problem(place, "`zone` is not a name of the IANA time-zone database");
         }
         if raw.zone.is_some() && raw.time.is_none() {
@@ -115,7 +120,7 @@ impl Expression {
             otherwise: raw.otherwise,
             minus,
             time: raw.time,
-            zone: zone.ok()?,
+            zone: zone?,
             add_days: add_days.map(Box::new),
         })
     }
@@ -139,8 +144,7 @@ impl Expression {
     /// The value as a whole number.
     pub(super) fn integer(&self, line: &Line) -> Result<Option<i32>, Refusal> {
         let Some(text) = self.text(line)? else { return Ok(None) };
-        let number = self.number(&text)?;
-        Ok(Some(i32::try_from(number).map_err(|_| self.refuse("the number is out of range"))?))
+        self.known(i32::try_from(self.number(&text)?), "the number is out of range").map(Some)
     }
 
     /// The value as a finite number.
@@ -156,7 +160,7 @@ impl Expression {
     }
 
     fn number(&self, text: &str) -> Result<i64, Refusal> {
-        text.trim().parse().map_err(|_| self.refuse("not a whole number"))
+        self.known(text.trim().parse(), "not a whole number")
     }
 
     fn source(&self, line: &Line) -> Result<Option<String>, Refusal> {
@@ -176,30 +180,40 @@ impl Expression {
         let Some(text) = self.source(line)? else { return Ok(None) };
         let time = match &self.time {
             Some(form) => self.local(form, &text)?,
-            None => text
-                .parse::<ZonedDateTime>()
-                .or_else(|_| text.parse::<Timestamp>().map(|t| t.to_zoned_datetime(self.zone.clone())))
-                .map_err(|_| self.refuse("not a time with its zone; state its form by `time`"))?,
+            None => {
+                let zoned = text.parse::<ZonedDateTime>();
+                let zoned = zoned.or_else(|_| text.parse().map(|t: Timestamp| self.zoned(t)));
+                self.known(zoned, "not a time with its zone; state its form by `time`")?
+            }
         };
         let Some(days) = &self.add_days else { return Ok(Some(time)) };
         let Some(days) = days.integer(line)? else { return Ok(None) };
         let later = Span::new().try_days(days).and_then(|days| time.checked_add(days));
-        Ok(Some(later.map_err(|_| self.refuse("the day is out of range"))?))
+        self.known(later, "the day is out of range").map(Some)
     }
 
     /// A local time that occurs twice (clocks set back) is taken as the earlier; one that never occurs is refused.
     fn local(&self, form: &str, text: &str) -> Result<ZonedDateTime, Refusal> {
-        let wrong = || self.refuse(format!("not a time of the form {form}"));
-        let parsed = jiff::fmt::strtime::parse(form, text).map_err(|_| wrong())?;
+        let wrong = format!("not a time of the form {form}");
+        let parsed = self.known(jiff::fmt::strtime::parse(form, text), &wrong)?;
         if let Ok(moment) = parsed.to_timestamp() {
-            return Ok(moment.to_zoned_datetime(self.zone.clone()));
+            return Ok(self.zoned(moment));
         }
         let local = parsed.to_datetime().or_else(|_| parsed.to_date().map(DateTime::from));
-        let ambiguous = self.zone.to_ambiguous_zoned_datetime(local.map_err(|_| wrong())?);
+        let ambiguous = self.zone.to_ambiguous_zoned_datetime(self.known(local, &wrong)?);
         if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
             return Err(self.refuse("clocks were set forward: this local time does not exist in its zone"));
         }
-        ambiguous.earlier().map_err(|_| wrong())
+        self.known(ambiguous.earlier(), &wrong)
+    }
+
+    fn zoned(&self, moment: Timestamp) -> ZonedDateTime {
+        moment.to_zoned_datetime(self.zone.clone())
+    }
+
+    /// The value, or why the line is refused: errors of parsers may quote it, ours don't.
+    fn known<T, E>(&self, value: Result<T, E>, otherwise: &str) -> Result<T, Refusal> {
+        value.ok().ok_or_else(|| self.refuse(otherwise))
     }
 }
 

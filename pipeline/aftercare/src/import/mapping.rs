@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::expression::{Condition, Expression, RawCondition, RawExpression};
+use super::expression::{Condition, Expression, RawCondition, RawExpression, zone_named};
 use super::stream::{RawStream, Stream};
 use super::template::Names;
 
@@ -132,9 +132,9 @@ impl Mapping {
         let raw: RawMapping = toml::from_str(text)
             .map_err(|e| vec![Problem { place: "mapping".into(), what: e.to_string().trim().into() }])?;
         let mut compiler = Compiler { names: Names::default(), problems: Vec::new(), zone: TimeZone::UTC };
-        match TimeZone::get(&raw.time_zone) {
-            Ok(zone) => compiler.zone = zone,
-            Err(_) => compiler.problem("time_zone", "not a name of the IANA time-zone database"),
+        match zone_named(&raw.time_zone) {
+            Some(zone) => compiler.zone = zone,
+            None => compiler.problem("time_zone", "not a name of the IANA time-zone database"),
         }
         if raw.about.trim().is_empty() {
             compiler.problem("about", "say what the file is and what the mapping assumes");

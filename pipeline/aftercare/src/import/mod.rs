@@ -298,7 +298,8 @@ fn cells<'r>(
     }
     let mut cells = Vec::with_capacity(positions.len());
     for &at in positions {
-        let text = std::str::from_utf8(&record[at]).map_err(|_| refuse("not UTF-8".to_owned()))?.trim();
+        let text =
+            std::str::from_utf8(&record[at]).ok().ok_or_else(|| refuse("not UTF-8".to_owned()))?.trim();
         cells.push((!mapping.missing.contains(text)).then_some(text));
     }
     Ok(cells)

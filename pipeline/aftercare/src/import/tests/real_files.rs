@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aftercare_core::documents::Library;
+use aftercare_core::facts::Answer;
+use aftercare_core::reason::Reason;
+use aftercare_core::score::ScoreOutcome;
+
 use super::*;
 
 /// The folder of real files: `AFTERCARE_DATA`, or `shared/data` beside the checkout.
@@ -40,8 +45,42 @@ fn nhs_proms_are_imported_completely() {
         let days = (response.answered_at - treated_at).div_euclid(86_400_000);
         assert!(days == if response.id.ends_with("Pre") { -14 } else { 183 }, "{days}");
     }
-    let complete = |r: &&PromResponse| r.forms[0].answers.iter().all(|a| a.code.is_some());
-    assert_eq!(responses.iter().filter(complete).count(), 5008 - 247);
+}
+
+/// (patient, phase) to the index that the file gives, read without the import.
+fn given_indices(path: &Path) -> BTreeMap<(String, String), Option<f64>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let column = |name| header.iter().position(|h| *h == name).unwrap();
+    let (id, time, index) = (column("id"), column("time"), column("index_uk_mvh"));
+    let cells = lines.map(|line| line.split(',').collect::<Vec<_>>());
+    cells.map(|c| ((c[id].to_owned(), c[time].to_owned()), c[index].parse().ok())).collect()
+}
+
+#[test]
+#[allow(clippy::float_cmp, reason = "both are the double nearest to the same decimal")]
+fn nhs_indices_are_those_of_the_file() {
+    let Some((_, kept)) = by_shipped("nhs_proms_eq5d3l.csv", "nhs-eq5d3l") else { return };
+    let mut given = given_indices(&real_file("nhs_proms_eq5d3l.csv").unwrap());
+    assert_eq!(given.len(), 5008);
+    let library = Library::builtin();
+    let instrument = library.instrument("eq-5d-3l", None).unwrap();
+    let (mut equal, mut incomplete) = (0, 0);
+    for response in kept.responses() {
+        let form = response.forms.iter().find(|f| f.instrument == "eq-5d-3l").unwrap();
+        let answers: Vec<Answer> =
+            form.answers.iter().map(|a| Answer { item: a.item, code: a.code }).collect();
+        let key =
+            (response.patient_id.strip_prefix("nhs-").unwrap(), response.id.rsplit('-').next().unwrap());
+        let index = given.remove(&(key.0.to_owned(), key.1.to_owned())).unwrap();
+        match (instrument.score(&answers, Some("mvh-a1")), index) {
+            (ScoreOutcome::Scored { score, .. }, Some(index)) if score == index => equal += 1,
+            (ScoreOutcome::Unscored(Reason::MissingAnswers), None) => incomplete += 1,
+            (outcome, index) => panic!("{outcome:?} where the file says {index:?}"),
+        }
+    }
+    assert_eq!((equal, incomplete, given.len()), (5008 - 247, 247, 0));
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The load: patients, readings and questionnaires as fast as they can be written, the same bytes in every run.
+
+use aftercare_kafka::writer::RecordWriter;
+use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
+use aftercare_schemas::codec;
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+pub(super) fn patient(number: u64) -> String {
+    format!("bench-{number:08}")
+}
+
+/// Enrols every patient, treated 200 days before `now`.
+pub(super) fn enrol(writer: &RecordWriter, patients: u64, now: i64) -> anyhow::Result<()> {
+    let mut value = Vec::new();
+    for number in 0..patients {
+        let patient = patient(number);
+        let treated_at = now - 200 * DAY_MS;
+        value.clear();
+        codec::encode(
+            "enrolments",
+            &wire::Enrolment {
+                id: &patient,
+                revision: 1,
+                status: RecordStatus::Final,
+                source: Source::Simulated,
+                patient_id: &patient,
+                episode_id: &patient,
+                recorded_at: treated_at,
+                effective_at: treated_at,
+                procedure: Some("coronary-stent"),
+                treated_at: Some(treated_at),
+                device: None,
+                manufacturer: None,
+                birth_year: Some(1960),
+                sex: None,
+                comorbidities: None,
+                organisation: Some("bench"),
+                care_team: None,
+                clinician_id: None,
+                plan: Some("coronary-stent"),
+                contract: None,
+                vip: None,
+                self_pay_consent: None,
+                spo2_scale: None,
+                time_zone: Some("Asia/Shanghai"),
+                episode_status: None,
+            },
+            &mut value,
+        )?;
+        writer.write("enrolments", patient.as_bytes(), &value, &[])?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// Writes heart rates, one a minute per patient, `batch` in one upload, patients in turn; the last lies before `now`.
+pub(super) struct Readings {
+    pub(super) patients: u64,
+    pub(super) batch: u64,
+    pub(super) first_at: i64,
+    value: Vec<u8>,
+}
+
+impl Readings {
+    pub(super) fn new(patients: u64, batch: u64, readings: u64, now: i64) -> Self {
+        let minutes = i64::try_from(readings.div_ceil(patients)).unwrap_or(i64::MAX / MINUTE_MS);
+        Self { patients, batch, first_at: now - (minutes + 2) * MINUTE_MS, value: Vec::new() }
+    }
+
+    /// Writes the upload of that number; returns how many readings it holds.
+    pub(super) fn write(&mut self, writer: &RecordWriter, upload: u64) -> anyhow::Result<u64> {
+        let patient = patient(upload % self.patients);
+        let first = i64::try_from(upload / self.patients * self.batch)?;
+        let reading = |i: u64| {
+            let minute = first + i64::try_from(i).unwrap_or(0);
+            wire::Reading {
+                metric: Metric::HeartRate,
+                value: f64::from(u32::try_from((upload * 7 + i * 13) % 60).unwrap_or(0)) + 50.0,
+                unit: "/min",
+                measured_at: self.first_at + minute * MINUTE_MS,
+            }
+        };
+        let upload = wire::WearableUpload {
+            patient_id: &patient,
+            device_id: "watch",
+            source: Source::Simulated,
+            readings: (0..self.batch).map(reading).collect(),
+        };
+        self.value.clear();
+        codec::encode("wearable-readings", &upload, &mut self.value)?;
+        writer.write("wearable-readings", patient.as_bytes(), &self.value, &[])?;
+        Ok(self.batch)
+    }
+}
+
+/// Writes the questionnaire upload of that number: SAQ-7, EQ-5D-5L, PHQ-2 and Rose Dyspnea, every two weeks.
+pub(super) fn respond(
+    writer: &RecordWriter,
+    patients: u64,
+    number: u64,
+    now: i64,
+    value: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let patient = patient(number % patients);
+    let id = format!("{number:012}");
+    // The first upload of each patient is the baseline, ten days before the treatment.
+    let nth = i64::try_from(number / patients)?;
+    let answered_at = now - 210 * DAY_MS + nth * 14 * DAY_MS % (205 * DAY_MS) + i64::try_from(number % 1000)?;
+    let level = |i: u64, levels: u64| Some(1 + i32::try_from((number * 31 + i * 17) % levels).unwrap_or(0));
+    let answers = |items: &[&'static str], levels: u64, from: i32| {
+        let code = |i: usize| level(i as u64, levels).map(|l| l - 1 + from);
+        items.iter().enumerate().map(|(i, item)| wire::Answer { item, code: code(i) }).collect()
+    };
+    let form = |instrument, answers| wire::Form { instrument, instrument_version: None, answers };
+    let upload = wire::PromResponse {
+        id: &id,
+        revision: 1,
+        status: RecordStatus::Final,
+        source: Source::Simulated,
+        patient_id: &patient,
+        episode_id: None,
+        answered_at,
+        uploaded_at: answered_at,
+        respondent: "patient",
+        forms: vec![
+            form("saq-7", answers(&["pl_a", "pl_b", "pl_c", "af_2", "af_3", "ql_4", "ql_5"], 5, 1)),
+            form("eq-5d-5l", answers(&["mo", "sc", "ua", "pd", "ad"], 5, 1)),
+            form("phq-2", answers(&["phq2_1", "phq2_2"], 4, 0)),
+            form("rose-dyspnea", answers(&["rose_1", "rose_2", "rose_3", "rose_4"], 2, 0)),
+        ],
+    };
+    value.clear();
+    codec::encode("prom-responses", &upload, value)?;
+    Ok(writer.write("prom-responses", patient.as_bytes(), value, &[])?)
+}
