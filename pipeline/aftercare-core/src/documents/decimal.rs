@@ -70,9 +70,7 @@ impl FromToml for Decimal {
         match value {
             toml::Value::String(text) => Decimal::parse(text)
                 .ok_or_else(|| "is no decimal of at most four places, such as \"0.099\"".to_owned()),
-            toml::Value::Integer(whole) => i32::try_from(*whole)
-                .map(Decimal::whole)
-                .map_err(|_| "is beyond the range of whole numbers".to_owned()),
+            toml::Value::Integer(_) => i32::from_toml(value).map(Decimal::whole),
             toml::Value::Float(_) => {
                 Err("is a floating number; write it in quotes, it is read exactly".to_owned())
             }

@@ -41,13 +41,15 @@ pub const SHIPPED: [(&str, &str, &str); 9] = shipped![
 ];
 
 type Versions<T> = BTreeMap<i32, T>;
+/// Kind and id.
+type Name = (Box<str>, Box<str>);
 
 /// All documents that are known, by id and version.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     instruments: BTreeMap<Arc<str>, Versions<Arc<InstrumentDocument>>>,
     plans: BTreeMap<Arc<str>, Versions<Arc<PlanDocument>>>,
-    texts: BTreeMap<(Box<str>, Box<str>), Versions<Box<str>>>,
+    texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
 impl Library {

@@ -37,7 +37,7 @@ impl FromToml for String {
 impl FromToml for i32 {
     fn from_toml(value: &toml::Value) -> Result<i32, String> {
         let whole = value.as_integer().ok_or_else(|| "is no whole number".to_owned())?;
-        i32::try_from(whole).map_err(|_| "is beyond the range of whole numbers".to_owned())
+        i32::try_from(whole).ok().ok_or_else(|| "is beyond the range of whole numbers".to_owned())
     }
 }
 

@@ -190,6 +190,7 @@ impl Patient {
         if matches!(record.outcome, Outcome::Rejected(_)) {
             if !head.retry {
                 record.duplicates = record.duplicates.saturating_add(1);
+                record.receipt_due = true;
             }
             return None;
         }
@@ -245,38 +246,37 @@ impl Patient {
 
     /// Writes the record's receipt; answers its position.
     fn settle(&mut self, head: &RecordHead<'_>, settled: Settled<'_>) -> usize {
-        let (position, copies) = match self.find(head.kind, head.id, head.revision) {
-            Ok(position) => {
-                (position, self.records.get(position).map(|known| (known.duplicates, known.conflicts)))
-            }
-            Err(position) => (position, None),
-        };
-        let (duplicates, conflicts) = copies.unwrap_or_default();
-        let record = Record {
+        let mut record = Record {
             kind: head.kind,
             id: head.id.into(),
             revision: head.revision,
             source: head.source,
             outcome: settled.outcome,
             receipt_due: true,
-            duplicates,
-            conflicts,
+            duplicates: 0,
+            conflicts: 0,
             episode: settled.episode.map(|episode| self.names.intern(episode)),
             digest: head.digest,
             event_at: settled.event_at,
             stored_at: settled.stored_at,
             content: Content::Nothing,
         };
-        match self.records.get_mut(position).filter(|_| copies.is_some()) {
-            Some(known) => *known = record,
-            None => {
+        match self.find(head.kind, head.id, head.revision) {
+            Ok(position) => {
+                if let Some(known) = self.records.get_mut(position) {
+                    record.succeed(known);
+                    *known = record;
+                }
+                position
+            }
+            Err(position) => {
                 self.records.insert(position, record);
                 for entry in &mut self.timeline {
                     *entry += u32::from(usize_of(*entry) >= position);
                 }
+                position
             }
         }
-        position
     }
 
     /// Puts an accepted record in force, in place of the revision that was.

@@ -103,6 +103,16 @@ impl Record {
         }
     }
 
+    /// Takes over from the same record as it was judged before: its copies, and since when the outcome is what it is.
+    pub(super) fn succeed(&mut self, before: &Record) {
+        (self.duplicates, self.conflicts) = (before.duplicates, before.conflicts);
+        if self.outcome == before.outcome {
+            self.stored_at = before.stored_at;
+            self.receipt_due =
+                before.receipt_due || (self.episode, self.event_at) != (before.episode, before.event_at);
+        }
+    }
+
     /// Whether the record is an upload in force that counts for `episode`.
     pub(super) fn counts_for(&self, episode: Sym) -> bool {
         let stands = self.upload().is_some_and(|upload| !upload.withdrawn);
