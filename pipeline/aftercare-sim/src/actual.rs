@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aftercare_schemas::codec::{WireError, decode};
 use aftercare_schemas::wire;
 
 use crate::reference::{Attribution, ExpectedScore, ExpectedWindow, ReceiptKey, WindowKey};
@@ -92,6 +93,24 @@ pub struct Actual {
 }
 
 impl Actual {
+    /// Takes a record of an output topic (named without prefix; of dead letters `value` is what their header
+    /// `aftercare.dead-letter` holds). Records of other topics are left aside.
+    ///
+    /// # Errors
+    /// When the value is not what the topic carries.
+    pub fn add(&mut self, topic: &str, value: Option<&[u8]>) -> Result<(), WireError> {
+        match topic {
+            "scores" => self.add_score(&decode(topic, value, None)?),
+            "receipts" => self.add_receipt(&decode(topic, value, None)?),
+            "windows" => self.add_window(&decode(topic, value, None)?),
+            "reading-receipts" => self.add_reading_receipt(&decode(topic, value, None)?),
+            "late-readings" => self.add_late_reading(&decode(topic, value, None)?),
+            "dead-letters" => self.add_dead_letter(&decode(topic, value, None)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Takes a score row.
     pub fn add_score(&mut self, row: &wire::Score) {
         let owned = |text: Option<&str>| text.map(str::to_owned);

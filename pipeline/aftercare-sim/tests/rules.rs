@@ -1,6 +1,8 @@
 //! The reference against the pipeline's rules: the patient's state machine, driven record by record in several orders,
 //! must end where the reference ends that sees all records at once.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::BTreeMap;
 
 use aftercare_core::documents::Library;

@@ -1,5 +1,7 @@
 //! What a world is made of.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_core::time::Instant;

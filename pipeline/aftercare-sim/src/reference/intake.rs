@@ -1,7 +1,5 @@
 //! What becomes of each record with an id: taken, rejected or waiting, and which revision is in force.
 
-use std::collections::BTreeMap;
-
 use aftercare_core::documents::Library;
 use aftercare_core::facts::Answer;
 use aftercare_core::score::ScoreOutcome;
@@ -9,9 +7,7 @@ use aftercare_schemas::codec;
 use aftercare_schemas::wire::{Enrolment, Form, PromResponse};
 
 use super::enrolments::{Episodes, knows_zone};
-use super::{Copy, Expected, ExpectedReceipt, Limits};
-
-type Records = BTreeMap<(&'static str, String, i32), Vec<Copy>>;
+use super::{Copy, Expected, ExpectedReceipt, Limits, Records};
 
 /// An upload in force that is not withdrawn.
 pub(super) struct Upload<'a> {

@@ -70,14 +70,17 @@ struct Copy {
     withdrawn: bool,
 }
 
+/// A patient's records by topic, id and revision: all copies, in the order in which they were added.
+type Records = BTreeMap<(&'static str, String, i32), Vec<Copy>>;
+
 /// Collects records; [`Reference::finish`] says what must come out.
 #[derive(Default)]
 pub struct Reference {
     limits: Limits,
     records_in: BTreeMap<String, u64>,
     undecodable: BTreeMap<(String, &'static str), u64>,
-    /// Patient, then topic, id and revision.
-    patients: BTreeMap<String, BTreeMap<(&'static str, String, i32), Vec<Copy>>>,
+    /// By patient.
+    patients: BTreeMap<String, Records>,
     readings: readings::Readings,
 }
 
@@ -171,7 +174,8 @@ fn canonical<'a, T: Serialize + Deserialize<'a>>(
 ) -> Result<(T, Vec<u8>), &'static str> {
     let record: T = codec::decode(topic, value, header).map_err(|error| error.reason())?;
     let mut bytes = Vec::new();
-    let written = codec::encode(topic, &record, &mut bytes);
-    written.map_err(|_| WireError::Invalid("").reason())?;
+    if codec::encode(topic, &record, &mut bytes).is_err() {
+        return Err(WireError::Invalid("").reason());
+    }
     Ok((record, bytes))
 }

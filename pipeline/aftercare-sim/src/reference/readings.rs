@@ -78,7 +78,8 @@ impl Readings {
 /// The metric's name, and the value in millionths, ties to even.
 #[allow(clippy::cast_possible_truncation, reason = "whole, and its magnitude was checked")]
 fn check(reading: &Reading) -> Result<(&'static str, i64), &'static str> {
-    let metric = Metric::at(reading.metric as u8).ok_or("unknown_metric")?;
+    let known = (1..).map_while(Metric::at).find(|metric| metric.name() == reading.metric.as_str());
+    let metric = known.ok_or("unknown_metric")?;
     if reading.unit != metric.unit() {
         return Err("unsupported_unit");
     }
