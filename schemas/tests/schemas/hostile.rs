@@ -1,7 +1,7 @@
 //! Bytes that no one should have sent: every answer is an error or a value that the authority reads too,
 //! never a panic, never more memory than the bytes can fill.
 
-use crate::support::{TYPED, authority_reads, authority_writes};
+use crate::support::{TYPED, Typed, authority_reads, authority_writes};
 use aftercare_schemas::codec::{MAX_ELEMENTS, Registry, WireError, decode, each_reading, encode};
 use aftercare_schemas::wire::{Enrolment, PromResponse, WearableUpload};
 use proptest::prelude::*;
@@ -74,25 +74,9 @@ proptest! {
     ) {
         let (subject, golden) = which.get(&GOLDEN);
         let typed = TYPED.iter().find(|typed| typed.subject == subject).unwrap();
-        let mut bytes = golden.clone();
-        // the framing stays, so that the body is looked at; bad framing has its own test
-        let mut body = bytes.split_off(5);
+        let mut body = golden[5..].to_vec();
         damages.iter().for_each(|damage| apply(&mut body, damage));
-        bytes.extend(&body);
-
-        let schema = Registry::released().subject(subject).unwrap();
-        let authority = authority_reads(schema.authority(), &body);
-        match (typed.rewrite)(&bytes) {
-            Ok(_) => prop_assert!(authority.is_some(), "{subject}: read what the authority refuses"),
-            Err(OUT_OF_RANGE) => {}
-            // the authority is milder: where the bytes end it makes up a null, and it drops what is beyond 64
-            // bits; but what it then writes is not what was there, or does not even fit the schema
-            Err(fault @ (WireError::Truncated | TOO_LONG)) => {
-                let written = authority.and_then(|value| authority_writes(schema.authority(), value).ok());
-                prop_assert!(written.is_none_or(|written| written != body), "{subject}: {fault}?");
-            }
-            Err(error) => prop_assert!(authority.is_none(), "{subject}: {error}, but the authority reads it"),
-        }
+        agree(typed, &body)?;
     }
 
     #[test]
@@ -126,10 +110,30 @@ proptest! {
     fn noise_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), header: Option<Vec<u8>>) {
         for typed in &TYPED {
             prop_assert!((typed.rewrite)(&bytes).is_err());
+            agree(typed, &bytes)?;
         }
         let read = decode::<PromResponse<'_>>("prom-responses", Some(&bytes), header.as_deref());
         prop_assert!(read.is_err());
     }
+}
+
+/// Our answer to a body, framed as it should be, is the authority's.
+fn agree(typed: &Typed, body: &[u8]) -> Result<(), TestCaseError> {
+    let subject = typed.subject;
+    let schema = Registry::released().subject(subject).unwrap();
+    let authority = authority_reads(schema.authority(), body);
+    match (typed.rewrite)(&framed(subject, body)) {
+        Ok(_) => prop_assert!(authority.is_some(), "{subject}: read what the authority refuses"),
+        Err(OUT_OF_RANGE) => {}
+        // the authority is milder: where the bytes end it makes up a null, and it drops what is beyond 64
+        // bits; but what it then writes is not what was there, or does not even fit the schema
+        Err(fault @ (WireError::Truncated | TOO_LONG)) => {
+            let written = authority.and_then(|value| authority_writes(schema.authority(), value).ok());
+            prop_assert!(written.is_none_or(|written| written != body), "{subject}: {fault}?");
+        }
+        Err(error) => prop_assert!(authority.is_none(), "{subject}: {error}, but the authority reads it"),
+    }
+    Ok(())
 }
 
 fn framed(subject: &str, body: &[u8]) -> Vec<u8> {
