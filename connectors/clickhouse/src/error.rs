@@ -138,7 +138,9 @@ impl StoreError {
             ClientError::TimedOut => StoreError::Unreachable { action, message: "time-out".to_owned() },
             ClientError::BadResponse(text) => refused(action, &text),
             ClientError::SchemaMismatch(text) => StoreError::Mismatch { action, message: shorten(&text) },
-            ClientError::NotEnoughData | ClientError::InvalidColumnsHeader(_) => {
+            ClientError::NotEnoughData
+            | ClientError::Decompression(_)
+            | ClientError::InvalidColumnsHeader(_) => {
                 StoreError::Unreachable { action, message: "the reply broke off".to_owned() }
             }
             other => StoreError::Bug { action, message: shorten(&other.to_string()) },
