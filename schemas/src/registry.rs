@@ -3,8 +3,9 @@
 //! Ids begin far above those that a registry of the operator's own hands out (they count from 1), so that
 //! bytes written under the one are not mistaken for the other's.
 
+use crate::codec::schema::Node;
 use serde::Deserialize;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 /// The id of the first released schema; the others follow without a gap.
 pub const FIRST_ID: u32 = 0x4143_0001;
@@ -56,17 +57,26 @@ pub struct Released {
     pub guid: [u8; 16],
     /// The schema as released.
     pub text: &'static str,
-    /// The schema as the fast codec wants it.
-    pub fast: serde_avro_fast::Schema,
-    authority: OnceLock<apache_avro::Schema>,
+    authority: apache_avro::Schema,
+    node: Node,
 }
 
 impl Released {
     /// The schema as apache-avro reads it, which decides what a schema means.
     pub fn authority(&self) -> &apache_avro::Schema {
-        self.authority.get_or_init(|| {
-            apache_avro::Schema::parse_str(self.text).expect("a test parses every released schema")
-        })
+        &self.authority
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The name and the number of fields of the record that the schema is.
+    pub(crate) fn record(&self) -> (&str, usize) {
+        match &self.authority {
+            apache_avro::Schema::Record(record) => (record.name.name(), record.fields.len()),
+            _ => ("", 0),
+        }
     }
 }
 
@@ -108,14 +118,17 @@ impl Registry {
                     .iter()
                     .find(|listed| listed.subject == subject && listed.version == version)
                     .expect("a test compares files and list");
+                let authority =
+                    apache_avro::Schema::parse_str(text).expect("a test parses every released schema");
+                let node = Node::new(&authority).expect("a test lists the types that schemas may use");
                 Released {
                     subject,
                     version,
                     id: listed.id,
                     guid: parse_guid(listed.guid).expect("a test reads every GUID"),
                     text,
-                    fast: text.parse().expect("a test parses every released schema"),
-                    authority: OnceLock::new(),
+                    authority,
+                    node,
                 }
             })
             .collect();

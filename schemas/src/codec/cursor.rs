@@ -13,7 +13,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(WireError::Truncated)?;
         self.rest = rest;
         Ok(taken)
@@ -49,6 +49,14 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn int(&mut self) -> Result<i32, WireError> {
         i32::try_from(self.long()?).ok().ok_or(MALFORMED_NUMBER)
+    }
+
+    pub(super) fn boolean(&mut self) -> Result<bool, WireError> {
+        match self.take(1)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(BEYOND_SCHEMA),
+        }
     }
 
     pub(super) fn double(&mut self) -> Result<f64, WireError> {

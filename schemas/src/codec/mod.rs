@@ -7,18 +7,19 @@
 
 mod cursor;
 mod error;
+mod reader;
 mod readings;
-mod walk;
+pub(crate) mod schema;
+mod writer;
 
 pub use crate::registry::{Registry, Released};
 pub use error::{EncodeError, WireError};
 pub use readings::{each_reading, recycle};
 
+use cursor::Cursor;
+use reader::Reader;
 use serde::{Deserialize, Serialize};
-use serde_avro_fast::de::read::SliceRead;
-use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
-use serde_avro_fast::ser::SerializerConfig;
-use std::io::BufRead;
+use writer::Writer;
 
 /// The record header that names the schema of the value in Confluent's header form.
 pub const GUID_HEADER: &str = "__value_schema_id";
@@ -43,11 +44,12 @@ pub fn decode<'a, T: Deserialize<'a>>(
     decode_body(schema, body)
 }
 
-/// Writes a value in the framed form with the newest schema of `subject`, appending to `out`. On an error
-/// `out` is as it was.
+/// Writes a wire type in the framed form with the newest schema of `subject`, appending to `out`. On an
+/// error `out` is as it was.
 ///
 /// # Errors
-/// The value does not fit the schema: a defect of this program, not of data.
+/// The value is not of the wire type of `subject`, or a number is beyond its type: a defect of this program,
+/// not of data.
 pub fn encode<T: Serialize + ?Sized>(
     subject: &'static str,
     value: &T,
@@ -57,27 +59,17 @@ pub fn encode<T: Serialize + ?Sized>(
     let start = out.len();
     out.push(0);
     out.extend_from_slice(&schema.id.to_be_bytes());
-    let mut config = SerializerConfig::new(&schema.fast);
-    match serde_avro_fast::to_datum(value, &mut *out, &mut config) {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            out.truncate(start);
-            Err(EncodeError::Unfit(subject))
-        }
-    }
+    value.serialize(Writer { out, record: Some(schema.record()) }).map_err(|_| {
+        out.truncate(start);
+        EncodeError::Unfit(subject)
+    })
 }
 
 fn decode_body<'a, T: Deserialize<'a>>(schema: &Released, body: &'a [u8]) -> Result<T, WireError> {
-    let mut config = DeserializerConfig::new(&schema.fast);
-    config.max_seq_size = MAX_ELEMENTS;
-    let mut state = DeserializerState::with_config(SliceRead::new(body), config);
-    let Ok(value) = T::deserialize(state.deserializer()) else {
-        return Err(walk::fault(schema.authority(), body));
-    };
-    match state.fill_buf() {
-        Ok([]) => Ok(value),
-        _ => Err(WireError::TrailingBytes),
-    }
+    let mut cursor = Cursor { rest: body };
+    let value =
+        T::deserialize(Reader { cursor: &mut cursor, node: schema.node() }).map_err(|fault| fault.0)?;
+    if cursor.rest.is_empty() { Ok(value) } else { Err(WireError::TrailingBytes) }
 }
 
 /// Finds the schema that a value was written with, and its Avro body.

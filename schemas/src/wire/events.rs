@@ -1,5 +1,6 @@
 //! Events: what happened around a patient besides answers and readings.
 
+use super::symbols::symbols;
 use super::{RecordStatus, Source};
 use serde::{Deserialize, Serialize};
 
@@ -62,40 +63,39 @@ pub struct PayerPart<'a> {
     pub amount_minor: i64,
 }
 
-/// What kind of clinical event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClinicalKind {
-    Measurement,
-    Rejection,
-    GraftFailure,
-    Stay,
-    Visit,
-    Surgery,
-    ConversionSurgery,
-    Infusion,
-    TreatmentStart,
-    TreatmentEnd,
-    StageEntry,
-    SymptomOnset,
-    TimedTreatment,
-    Indication,
-    Complication,
-    InfectionStatus,
-    ExtendedTherapy,
-    Assessment,
-    Progression,
-    Relapse,
-    Remission,
-    WalkingStatus,
-    Death,
-    Cost,
-    ScreeningTest,
-    Cure,
-    Programme,
-    Social,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// What kind of clinical event.
+    ClinicalKind {
+        1 Measurement "measurement",
+        2 Rejection "rejection",
+        3 GraftFailure "graft_failure",
+        4 Stay "stay",
+        5 Visit "visit",
+        6 Surgery "surgery",
+        7 ConversionSurgery "conversion_surgery",
+        8 Infusion "infusion",
+        9 TreatmentStart "treatment_start",
+        10 TreatmentEnd "treatment_end",
+        11 StageEntry "stage_entry",
+        12 SymptomOnset "symptom_onset",
+        13 TimedTreatment "timed_treatment",
+        14 Indication "indication",
+        15 Complication "complication",
+        16 InfectionStatus "infection_status",
+        17 ExtendedTherapy "extended_therapy",
+        18 Assessment "assessment",
+        19 Progression "progression",
+        20 Relapse "relapse",
+        21 Remission "remission",
+        22 WalkingStatus "walking_status",
+        23 Death "death",
+        24 Cost "cost",
+        25 ScreeningTest "screening_test",
+        26 Cure "cure",
+        27 Programme "programme",
+        28 Social "social",
+        else 0 Unknown "unknown",
+    }
 }
 
 /// Stream `commerce-events`.
@@ -136,24 +136,23 @@ pub struct CommerceEvent<'a> {
     pub points: Option<i64>,
 }
 
-/// What kind of commerce event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CommerceKind {
-    Purchase,
-    IntakeVerdict,
-    ItemReceipt,
-    Confirmation,
-    Dispatch,
-    RefundRequest,
-    RefundAgreement,
-    VipUpgrade,
-    PolicyRenewal,
-    PointsRedeemed,
-    FreeMonitoring,
-    OverspendDecision,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// What kind of commerce event.
+    CommerceKind {
+        1 Purchase "purchase",
+        2 IntakeVerdict "intake_verdict",
+        3 ItemReceipt "item_receipt",
+        4 Confirmation "confirmation",
+        5 Dispatch "dispatch",
+        6 RefundRequest "refund_request",
+        7 RefundAgreement "refund_agreement",
+        8 VipUpgrade "vip_upgrade",
+        9 PolicyRenewal "policy_renewal",
+        10 PointsRedeemed "points_redeemed",
+        11 FreeMonitoring "free_monitoring",
+        12 OverspendDecision "overspend_decision",
+        else 0 Unknown "unknown",
+    }
 }
 
 /// Stream `clinician-activity`, keyed by clinician: one session.
@@ -204,14 +203,13 @@ pub struct SessionVerdict<'a> {
     pub rule: &'a str,
 }
 
-/// Whether a session was service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Service,
-    Superficial,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// Whether a session was service.
+    Verdict {
+        1 Service "service",
+        2 Superficial "superficial",
+        else 0 Unknown "unknown",
+    }
 }
 
 /// Stream `alert-actions`.
@@ -236,15 +234,14 @@ pub struct AlertAction<'a> {
     pub note: Option<&'a str>,
 }
 
-/// What was done about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertActionKind {
-    Acknowledge,
-    Assign,
-    Snooze,
-    Escalate,
-    Resolve,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// What was done about an alert.
+    AlertActionKind {
+        1 Acknowledge "acknowledge",
+        2 Assign "assign",
+        3 Snooze "snooze",
+        4 Escalate "escalate",
+        5 Resolve "resolve",
+        else 0 Unknown "unknown",
+    }
 }

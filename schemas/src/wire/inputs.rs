@@ -1,99 +1,44 @@
 //! Inputs of the patient task.
 
+use super::symbols::symbols;
 use serde::{Deserialize, Serialize};
 
-/// What a revision of a record says about the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordStatus {
-    Final,
-    Amended,
-    EnteredInError,
-}
-
-/// Where a record comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    Live,
-    Import,
-    Simulated,
-}
-
-impl Source {
-    /// The word for it on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Import => "import",
-            Self::Simulated => "simulated",
-        }
+symbols! {
+    /// What a revision of a record says about the ones before it.
+    RecordStatus {
+        0 Final "final",
+        1 Amended "amended",
+        2 EnteredInError "entered_in_error",
     }
 }
 
-/// What a reading measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    HeartRate,
-    SystolicPressure,
-    DiastolicPressure,
-    OxygenSaturation,
-    RespirationRate,
-    BodyTemperature,
-    BodyWeight,
-    BloodGlucose,
-    Steps,
-    SleepDuration,
-    SupplementalOxygen,
-    Consciousness,
-    DosesTaken,
-    DosesDue,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// Where a record comes from.
+    Source {
+        0 Live "live",
+        1 Import "import",
+        2 Simulated "simulated",
+    }
 }
 
-impl Metric {
-    /// Every metric, in the order of its symbols on the wire.
-    pub const ALL: [Self; 15] = [
-        Self::Unknown,
-        Self::HeartRate,
-        Self::SystolicPressure,
-        Self::DiastolicPressure,
-        Self::OxygenSaturation,
-        Self::RespirationRate,
-        Self::BodyTemperature,
-        Self::BodyWeight,
-        Self::BloodGlucose,
-        Self::Steps,
-        Self::SleepDuration,
-        Self::SupplementalOxygen,
-        Self::Consciousness,
-        Self::DosesTaken,
-        Self::DosesDue,
-    ];
-
-    /// The word for it on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::HeartRate => "heart_rate",
-            Self::SystolicPressure => "systolic_pressure",
-            Self::DiastolicPressure => "diastolic_pressure",
-            Self::OxygenSaturation => "oxygen_saturation",
-            Self::RespirationRate => "respiration_rate",
-            Self::BodyTemperature => "body_temperature",
-            Self::BodyWeight => "body_weight",
-            Self::BloodGlucose => "blood_glucose",
-            Self::Steps => "steps",
-            Self::SleepDuration => "sleep_duration",
-            Self::SupplementalOxygen => "supplemental_oxygen",
-            Self::Consciousness => "consciousness",
-            Self::DosesTaken => "doses_taken",
-            Self::DosesDue => "doses_due",
-        }
+symbols! {
+    /// What a reading measures.
+    Metric {
+        1 HeartRate "heart_rate",
+        2 SystolicPressure "systolic_pressure",
+        3 DiastolicPressure "diastolic_pressure",
+        4 OxygenSaturation "oxygen_saturation",
+        5 RespirationRate "respiration_rate",
+        6 BodyTemperature "body_temperature",
+        7 BodyWeight "body_weight",
+        8 BloodGlucose "blood_glucose",
+        9 Steps "steps",
+        10 SleepDuration "sleep_duration",
+        11 SupplementalOxygen "supplemental_oxygen",
+        12 Consciousness "consciousness",
+        13 DosesTaken "doses_taken",
+        14 DosesDue "doses_due",
+        else 0 Unknown "unknown",
     }
 }
 
@@ -210,15 +155,14 @@ pub struct Document<'a> {
     pub published_at: i64,
 }
 
-/// What a control record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ControlKind {
-    Tick,
-    Closing,
-    Settlement,
-    #[serde(other)]
-    Unknown,
+symbols! {
+    /// What a control record says.
+    ControlKind {
+        1 Tick "tick",
+        2 Closing "closing",
+        3 Settlement "settlement",
+        else 0 Unknown "unknown",
+    }
 }
 
 /// Stream `control`.

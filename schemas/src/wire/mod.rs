@@ -12,6 +12,7 @@ mod events;
 mod inputs;
 mod map;
 mod outputs;
+mod symbols;
 
 pub use events::{
     AlertAction, AlertActionKind, ClinicalEvent, ClinicalKind, ClinicianActivity, CommerceEvent,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 const TOO_LONG: WireError = WireError::Invalid("a number is longer than its type allows");
-const OUT_OF_RANGE: WireError = WireError::Invalid("a value is out of its field's range");
+const OUT_OF_RANGE: WireError = WireError::Invalid("a value does not fit its field");
 
 static GOLDEN: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     // the authority reserves what a forged length asks for, up to this
