@@ -59,10 +59,12 @@ pub fn encode<T: Serialize + ?Sized>(
     let start = out.len();
     out.push(0);
     out.extend_from_slice(&schema.id.to_be_bytes());
-    value.serialize(Writer { out, record: Some(schema.record()) }).map_err(|_| {
+    if value.serialize(Writer { out, record: Some(schema.record()) }).is_ok() {
+        Ok(())
+    } else {
         out.truncate(start);
-        EncodeError::Unfit(subject)
-    })
+        Err(EncodeError::Unfit(subject))
+    }
 }
 
 fn decode_body<'a, T: Deserialize<'a>>(schema: &Released, body: &'a [u8]) -> Result<T, WireError> {

@@ -194,3 +194,64 @@ impl<'de> MapAccess<'de> for Elements<'_, '_, 'de> {
         seed.deserialize(Reader { cursor: self.cursor, node: self.node })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    const OLD: &str = r#"{ "type": "record", "name": "Fact", "fields": [
+        { "name": "gone", "type": { "type": "array", "items": { "type": "record", "name": "Part", "fields": [
+            { "name": "kind", "type": { "type": "enum", "name": "Kind", "symbols": ["small", "odd"] } },
+            { "name": "sizes", "type": { "type": "map", "values": "double" } } ] } } },
+        { "name": "text", "type": "string" },
+        { "name": "count", "type": "long" },
+        { "name": "kind", "type": { "type": "enum", "name": "Other", "symbols": ["odd", "small"] } } ] }"#;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Small,
+        #[serde(other)]
+        Unknown,
+    }
+
+    /// What today's version of the same stream looks like: fields in another order, one gone, one new.
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Fact<'a> {
+        kind: Kind,
+        count: u32,
+        text: &'a str,
+        since: Option<i64>,
+    }
+
+    fn read(body: &[u8]) -> Result<Fact<'_>, WireError> {
+        let node = Node::new(&apache_avro::Schema::parse_str(OLD).unwrap()).unwrap();
+        let mut cursor = Cursor { rest: body };
+        let fact = Fact::deserialize(Reader { cursor: &mut cursor, node: &node }).map_err(|fault| fault.0)?;
+        assert_eq!(cursor.rest.len(), 0);
+        Ok(fact)
+    }
+
+    #[test]
+    fn another_version_is_read_by_name() {
+        // two parts in a block that states its size, one of them with a map of one entry
+        let mut body = vec![3, 28, 0, 2, 2, b'a'];
+        body.extend([0; 8]);
+        body.extend([0, 2, 0, 0]);
+        let rest = [2, b'x', 14, 2];
+        let fact = Fact { kind: Kind::Small, count: 7, text: "x", since: None };
+        assert_eq!(read(&[&body[..], &rest].concat()), Ok(fact));
+        // what is passed over is read all the same
+        body[2] = 6;
+        assert_eq!(read(&[&body[..], &rest].concat()), Err(BEYOND_SCHEMA));
+    }
+
+    #[test]
+    fn what_serde_refuses_is_a_fault_without_its_words() {
+        assert_eq!(read(&[0, 2, b'x', 14, 0]).map(|fact| fact.kind), Ok(Kind::Unknown));
+        // minus one is no count
+        assert_eq!(read(&[0, 2, b'x', 1, 0]), Err(WireError::Invalid("a value does not fit its field")));
+        assert_eq!(read(&[0, 2, b'x', 1]), Err(WireError::Invalid("a value does not fit its field")));
+    }
+}

@@ -159,3 +159,21 @@ fn each_kind_of_bad_value_is_told_apart() {
     text[6] = 0xff;
     assert_eq!(read(Some(&text)), Err(WireError::Invalid("a text is not UTF-8")));
 }
+
+/// The streams of events share their head, whatever else they carry.
+#[test]
+fn the_envelope_reads_every_event() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let events =
+        ["clinical-events", "commerce-events", "clinician-activity", "session-verdicts", "alert-actions"];
+    for subject in events {
+        for file in std::fs::read_dir(folder.join(subject)).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "json") {
+                let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+                let bytes = std::fs::read(file.with_extension("bin")).unwrap();
+                let read: EventEnvelope<'_> = decode(subject, Some(&bytes), None).unwrap();
+                assert_eq!(read, serde::Deserialize::deserialize(&json).unwrap(), "{file:?}");
+            }
+        }
+    }
+}
