@@ -390,7 +390,7 @@ fn violations_name_nobody_unless_asked() {
 #[test]
 fn windows_are_those_of_the_rules() {
     let readings: Vec<(i64, f64)> =
-        (0..200).map(|n| (n * 7_919 % 1_200_000, 60.0 + f64::from(n as i32 % 37) / 7.0)).collect();
+        (0..200_i32).map(|n| (i64::from(n * 7_919 % 1_200_000), 60.0 + f64::from(n % 37) / 7.0)).collect();
     let wire = |(measured_at, value): &(i64, f64)| Reading {
         metric: Metric::HeartRate,
         value: *value,

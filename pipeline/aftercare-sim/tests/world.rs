@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
-use aftercare_schemas::wire::{Enrolment, PromResponse, RecordStatus, WearableUpload};
+use aftercare_schemas::wire::{ClinicalEvent, Enrolment, PromResponse, RecordStatus, WearableUpload};
 use aftercare_sim::world::{BadKind, Settings, SimRecord, World};
 
 fn settings() -> Settings {
@@ -47,7 +47,9 @@ fn records_come_in_order_of_arrival_and_within_the_world() {
     let records = records(&settings);
     assert!(records.is_sorted_by_key(|r| r.at));
     assert!(records.iter().all(|r| settings.start.0 <= r.at && r.at <= settings.end().0));
-    assert!(records.iter().all(|r| ["enrolments", "prom-responses", "wearable-readings"].contains(&r.topic)));
+    let topics: BTreeSet<&str> = records.iter().map(|r| r.topic).collect();
+    let known = ["clinical-events", "enrolments", "prom-responses", "wearable-readings"];
+    assert!(topics.iter().eq(known.iter()), "{topics:?}");
 }
 
 #[test]
@@ -57,6 +59,9 @@ fn every_good_record_is_readable_and_keyed_by_its_patient() {
         let patient = match record.topic {
             "enrolments" => codec::decode::<Enrolment>(record.topic, value, None).unwrap().patient_id,
             "prom-responses" => codec::decode::<PromResponse>(record.topic, value, None).unwrap().patient_id,
+            "clinical-events" => {
+                codec::decode::<ClinicalEvent>(record.topic, value, None).unwrap().patient_id
+            }
             _ => codec::decode::<WearableUpload>(record.topic, value, None).unwrap().patient_id,
         };
         assert_eq!(patient.as_bytes(), record.key);

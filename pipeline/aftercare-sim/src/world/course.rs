@@ -42,6 +42,11 @@ impl Course {
         health.clamp(0.02, 1.0)
     }
 
+    /// How many days after the treatment a relapse begins, if one does.
+    pub(super) fn relapse_day(&self) -> Option<f64> {
+        self.relapse.map(|(begins, ..)| begins)
+    }
+
     /// The forms of one upload: SAQ-7, EQ-5D-5L, PHQ-2 and Rose Dyspnea.
     pub(super) fn forms(&self, days: f64, rng: &mut Rng) -> Vec<Form<'static>> {
         let today = (self.health(days) + 0.05 * rng.normal()).clamp(0.0, 1.0);

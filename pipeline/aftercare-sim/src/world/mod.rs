@@ -6,6 +6,7 @@
 mod bad;
 mod course;
 mod profile;
+mod records;
 mod story;
 mod wear;
 

@@ -1,11 +1,9 @@
-//! What happens to one patient: every enrolment and upload record, with its arrival.
-
-use aftercare_schemas::wire::{Enrolment, PromResponse, RecordStatus, Source};
+//! What happens to one patient, and when the records of it arrive.
 
 use crate::rng::Rng;
 
 use super::profile::{Profile, purpose};
-use super::{DAY_MS, HOUR_MS, MINUTE_MS, SimRecord, framed};
+use super::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// One record of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +19,10 @@ pub(super) enum What {
     Enrolled { device_known: bool },
     /// What became known, or changed, later.
     Learned(Learned),
+    /// The treatment took place.
+    Treated,
+    /// Back in hospital, for so many days.
+    Readmitted { since: i64, days: i64 },
     /// An upload; slot 0 is the baseline.
     Upload(Upload),
 }
@@ -57,8 +59,8 @@ pub(super) struct Story {
     pub(super) profile: Profile,
     pub(super) events: Vec<Event>,
     /// By how much the second enrolment revision moves the treatment, ms.
-    moved_by: i64,
-    second_treated_at: Option<i64>,
+    pub(super) moved_by: i64,
+    pub(super) second_treated_at: Option<i64>,
 }
 
 impl Story {
@@ -67,6 +69,7 @@ impl Story {
         let mut story =
             Self { profile, events: Vec::with_capacity(48), moved_by: 0, second_treated_at: None };
         story.enrol(rng);
+        story.clinical_events(rng);
         for slot in 0..=SLOTS {
             story.questionnaire(slot, rng);
         }
@@ -97,6 +100,22 @@ impl Story {
             let again_at = treated_at + rng.between(80 * DAY_MS, 200 * DAY_MS);
             self.second_treated_at = Some(again_at);
             self.push(again_at + rng.between(HOUR_MS, DAY_MS), What::Learned(Learned::SecondEpisode));
+        }
+    }
+
+    fn clinical_events(&mut self, rng: &mut Rng) {
+        let treated_at = self.profile.treated_at;
+        let reported_at = treated_at + rng.between(HOUR_MS, 2 * DAY_MS);
+        self.push(reported_at, What::Treated);
+        if rng.permille(40) {
+            self.push(reported_at + rng.between(HOUR_MS, DAY_MS), What::Treated);
+        }
+        if let Some(day) = self.profile.course.relapse_day()
+            && rng.permille(400)
+        {
+            let since = treated_at + whole_days(day + 30.0) * DAY_MS;
+            let days = rng.between(2, 9);
+            self.push(since + days * DAY_MS + rng.between(HOUR_MS, DAY_MS), What::Readmitted { since, days });
         }
     }
 
@@ -135,149 +154,6 @@ impl Story {
     fn push(&mut self, at: i64, what: What) {
         self.events.push(Event { at, what });
     }
-
-    /// The record of an event.
-    pub(super) fn record(&self, event: Event, seed: u64) -> SimRecord {
-        let (topic, value) = match event.what {
-            What::Enrolled { device_known } => ("enrolments", self.enrolment(device_known, 1)),
-            What::Learned(Learned::OtherDay) => ("enrolments", self.enrolment(false, 2)),
-            What::Learned(learned) => ("enrolments", self.learned(event.at, learned)),
-            What::Upload(upload) => ("prom-responses", self.upload(upload, seed)),
-        };
-        SimRecord { at: event.at, topic, key: self.profile.patient_id.clone().into_bytes(), value }
-    }
-
-    pub(super) fn enrolment(&self, device_known: bool, revision: i32) -> Vec<u8> {
-        let p = &self.profile;
-        let (id, episode) = (format!("{}-enrolment", p.patient_id), p.episode_id(1));
-        let amended = revision > 1;
-        framed(
-            "enrolments",
-            &Enrolment {
-                revision,
-                status: if amended { RecordStatus::Amended } else { RecordStatus::Final },
-                procedure: Some("coronary-stent"),
-                treated_at: Some(p.treated_at + if amended { self.moved_by } else { 0 }),
-                device: device_known.then_some(p.device),
-                manufacturer: device_known.then_some(p.manufacturer),
-                birth_year: Some(p.birth_year),
-                sex: Some(p.sex),
-                comorbidities: Some(p.comorbidities.clone()),
-                organisation: Some(p.organisation),
-                care_team: Some(p.care_team),
-                clinician_id: Some(p.clinician),
-                plan: Some("coronary-stent"),
-                vip: Some(p.number.is_multiple_of(23)),
-                self_pay_consent: Some(false),
-                spo2_scale: Some(1),
-                time_zone: Some(p.time_zone),
-                episode_status: Some("active"),
-                ..self.says_nothing(&id, &episode, p.enrolled_at)
-            },
-        )
-    }
-
-    fn learned(&self, at: i64, learned: Learned) -> Vec<u8> {
-        let p = &self.profile;
-        let second = learned == Learned::SecondEpisode;
-        let episode = p.episode_id(if second { 2 } else { 1 });
-        let id = match learned {
-            Learned::Device => format!("{}-device", p.patient_id),
-            Learned::Clinician => format!("{}-clinician", p.patient_id),
-            Learned::OtherDay | Learned::SecondEpisode => format!("{episode}-enrolment"),
-        };
-        let nothing = self.says_nothing(&id, &episode, at);
-        let statement = match learned {
-            Learned::Clinician => Enrolment { clinician_id: Some("doctor-99"), ..nothing },
-            Learned::Device | Learned::OtherDay => {
-                Enrolment { device: Some(p.device), manufacturer: Some(p.manufacturer), ..nothing }
-            }
-            Learned::SecondEpisode => Enrolment {
-                procedure: Some("coronary-stent"),
-                treated_at: self.second_treated_at,
-                device: Some(p.device),
-                manufacturer: Some(p.manufacturer),
-                birth_year: Some(p.birth_year),
-                sex: Some(p.sex),
-                organisation: Some(p.organisation),
-                care_team: Some(p.care_team),
-                clinician_id: Some(p.clinician),
-                plan: Some("coronary-stent"),
-                time_zone: Some(p.time_zone),
-                episode_status: Some("active"),
-                ..nothing
-            },
-        };
-        framed("enrolments", &statement)
-    }
-
-    fn says_nothing<'a>(&'a self, id: &'a str, episode_id: &'a str, at: i64) -> Enrolment<'a> {
-        Enrolment {
-            id,
-            revision: 1,
-            status: RecordStatus::Final,
-            source: Source::Simulated,
-            patient_id: &self.profile.patient_id,
-            episode_id,
-            recorded_at: at,
-            effective_at: at,
-            procedure: None,
-            treated_at: None,
-            device: None,
-            manufacturer: None,
-            birth_year: None,
-            sex: None,
-            comorbidities: None,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
-            plan: None,
-            contract: None,
-            vip: None,
-            self_pay_consent: None,
-            spo2_scale: None,
-            time_zone: None,
-            episode_status: None,
-        }
-    }
-
-    fn upload(&self, upload: Upload, seed: u64) -> Vec<u8> {
-        self.response(upload, seed, |_| {})
-    }
-
-    /// The upload, after `change`.
-    pub(super) fn response(
-        &self,
-        upload: Upload,
-        seed: u64,
-        change: impl FnOnce(&mut PromResponse),
-    ) -> Vec<u8> {
-        let p = &self.profile;
-        let revision = u64::from(upload.revision.unsigned_abs());
-        let labels = [purpose::ANSWERS, u64::from(p.number), u64::from(upload.slot), revision];
-        let rng = &mut Rng::new(seed, &labels);
-        let (id, episode) = (format!("{}-u{}", p.patient_id, upload.slot), p.episode_id(1));
-        // Whoever has two episodes answers for both.
-        let names_episode = self.second_treated_at.is_none() && !p.number.is_multiple_of(10);
-        let mut response = PromResponse {
-            id: &id,
-            revision: upload.revision,
-            status: match (upload.withdrawn, upload.revision) {
-                (true, _) => RecordStatus::EnteredInError,
-                (false, 1) => RecordStatus::Final,
-                (false, _) => RecordStatus::Amended,
-            },
-            source: Source::Simulated,
-            patient_id: &p.patient_id,
-            episode_id: names_episode.then_some(&episode),
-            answered_at: upload.answered_at,
-            uploaded_at: upload.uploaded_at,
-            respondent: if p.answers_by_proxy { "proxy" } else { "patient" },
-            forms: p.course.forms(days_between(p.treated_at, upload.answered_at), rng),
-        };
-        change(&mut response);
-        framed("prom-responses", &response)
-    }
 }
 
 /// How long an upload waits on the phone: mostly seconds, sometimes days.
@@ -289,7 +165,7 @@ fn offline(rng: &mut Rng) -> i64 {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a few hundred days in ms are exact")]
-fn days_between(from: i64, to: i64) -> f64 {
-    (to - from) as f64 / DAY_MS as f64
+#[allow(clippy::cast_possible_truncation, reason = "a few hundred days")]
+fn whole_days(days: f64) -> i64 {
+    days as i64
 }
