@@ -166,16 +166,17 @@ impl Registry {
         self.schemas.iter().filter(|released| released.version == 1).map(|released| released.subject)
     }
 
-    /// The schema that a client posted as `text`: the same after whitespace, documentation and other
-    /// attributes without meaning for the bytes are taken away (Avro's parsing canonical form). Newest
-    /// first; only among versions of `subject` where one is given.
+    /// The schema that a client posted as `text`: the same record by name, field names, types and symbols,
+    /// whatever its layout, documentation, defaults and logical types, which mean nothing for the bytes.
+    /// Newest first; only among versions of `subject` where one is given.
     pub fn find(&self, subject: Option<&str>, text: &str) -> Option<&Released> {
-        let posted = apache_avro::Schema::parse_str(text).ok()?.canonical_form();
+        let posted = apache_avro::Schema::parse_str(text).ok()?;
+        let node = Node::new(&posted)?;
         self.schemas
             .iter()
             .rev()
             .filter(|released| subject.is_none_or(|subject| released.subject == subject))
-            .find(|released| released.authority().canonical_form() == posted)
+            .find(|released| posted.name() == released.authority.name() && node == released.node)
     }
 
     /// Every schema, in the order of ids.

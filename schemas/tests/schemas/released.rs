@@ -2,7 +2,7 @@
 
 use crate::support::authority_value;
 use aftercare_schemas::codec::Registry;
-use aftercare_schemas::registry::{FIRST_ID, RELEASED_JSON};
+use aftercare_schemas::registry::{FIRST_ID, RELEASED_JSON, format_guid};
 use apache_avro::Schema;
 use apache_avro::schema::{RecordField, RecordSchema};
 use sha2::{Digest, Sha256};
@@ -50,6 +50,14 @@ fn field<'a>(record: &'a RecordSchema, name: &str) -> Option<&'a RecordField> {
     record.fields.iter().find(|field| field.name == name)
 }
 
+/// A GUID that stands for a content: the first 16 bytes of its SHA-256, marked as version 8 (RFC 9562).
+fn guid_of(sum: &[u8]) -> String {
+    let mut guid: [u8; 16] = sum[..16].try_into().unwrap();
+    guid[6] = guid[6] & 0x0f | 0x80;
+    guid[8] = guid[8] & 0x3f | 0x80;
+    format_guid(&guid)
+}
+
 #[test]
 fn a_released_file_never_changes_and_every_file_is_released() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("avro");
@@ -57,9 +65,10 @@ fn a_released_file_never_changes_and_every_file_is_released() {
     let mut listed = BTreeSet::new();
     for entry in &list {
         let path = format!("{}/v{}.avsc", entry["subject"].as_str().unwrap(), entry["version"]);
-        let text = std::fs::read(folder.join(&path)).unwrap();
-        let sum: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(entry["sha256"], sum, "{path} is released: add a new version beside it");
+        let sum = Sha256::digest(std::fs::read(folder.join(&path)).unwrap());
+        let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(entry["sha256"], digits, "{path} is released: add a new version beside it");
+        assert_eq!(entry["guid"], guid_of(&sum), "{path}");
         assert!(listed.insert(path));
     }
     let mut found = BTreeSet::new();
