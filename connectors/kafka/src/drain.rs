@@ -4,7 +4,7 @@
 //! allocation per batch.
 
 use std::ffi::CStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aftercare_stream::log::{Batch, LogError, RecordRef};
 use aftercare_stream::position::{Offset, TopicId};
@@ -17,6 +17,9 @@ use crate::Cluster;
 
 /// Most records of one batch.
 pub const BATCH_RECORDS_MAX: usize = 16_384;
+
+/// How long a partition may be without a leader.
+const WATERMARKS_GIVE_UP: Duration = Duration::from_secs(15);
 
 /// A topic and partition to read, the number that its records get, and the offset to begin with.
 #[derive(Clone, Debug)]
@@ -95,9 +98,15 @@ impl Drain {
     /// # Errors
     /// When the broker can't be reached.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
-        self.consumer
-            .fetch_watermarks(topic, partition, Duration::from_secs(10))
-            .map_err(|e| LogError::Unavailable(format!("ask for the end of a partition: {e}")))
+        let deadline = Instant::now() + WATERMARKS_GIVE_UP;
+        loop {
+            match self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)) {
+                Ok(found) => return Ok(found),
+                // A topic that was just created has no leader yet.
+                Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                Err(e) => return Err(LogError::Unavailable(format!("ask for the end of a partition: {e}"))),
+            }
+        }
     }
 
     /// Waits at most `wait` for records; takes at most `max`.

@@ -156,13 +156,9 @@ impl Sink<'_> {
         records.sort_by_key(|(partition, _)| *partition);
         while !stop.load(Relaxed) {
             let done = self.runtime.block_on(async {
-                for group in records.chunk_by(|a, b| a.0 == b.0) {
-                    let values: Vec<&[u8]> = group.iter().map(|(_, value)| *value).collect();
-                    let inserted = self.store.insert(table, &values).await?;
-                    kill_point("between-insert-and-coverage");
-                    self.store.insert_coverage(&inserted.coverage(group[0].0, wall_clock())).await?;
-                }
-                Ok(())
+                let inserted = self.store.insert_partitions(table, &records).await?;
+                kill_point("between-insert-and-coverage");
+                self.store.insert_coverage(&inserted.coverage(wall_clock())).await
             });
             match done {
                 Ok(()) => {

@@ -28,7 +28,9 @@ pub(super) fn measure(
     single: Option<Throughput>,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
-    print(format_args!("\n| load | uploads | p50 ms | p99 ms | p99.9 ms | max ms |\n| --- | --- | --- | --- | --- | --- |"));
+    print(format_args!(
+        "\n| load | uploads | p50 ms | p99 ms | p99.9 ms | max ms |\n| --- | --- | --- | --- | --- | --- |"
+    ));
     one(config, args, 0, "idle", stop)?;
     if let Some(single) = single {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of records")]

@@ -1,8 +1,8 @@
 //! The load: patients, readings and questionnaires as fast as they can be written, the same bytes in every run.
 
 use aftercare_kafka::writer::RecordWriter;
-use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
 use aftercare_schemas::codec;
+use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;

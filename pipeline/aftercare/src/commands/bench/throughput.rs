@@ -114,7 +114,11 @@ pub(super) fn measure(config: &Config, run: &Run, stop: &AtomicBool) -> anyhow::
     let records = as_f64(run.records());
     let bare = 2.0 * records / (before.0 + after.0);
     let records_per_s = records / through.0;
-    let load = if run.batch == 1 { format!("{}, single", run.name) } else { format!("{}, {} a record", run.name, run.batch) };
+    let load = if run.batch == 1 {
+        format!("{}, single", run.name)
+    } else {
+        format!("{}, {} a record", run.name, run.batch)
+    };
     print(format_args!(
         "| {load} | {bare:.0} | {records_per_s:.0} | {:.2} | {:.0} | {:.2} | {:.2} |",
         records_per_s / bare,
