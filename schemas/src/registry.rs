@@ -40,6 +40,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "curve-contributions" 1,
     "curve-editions" 1,
     "ledger" 1,
+    "dead-letter-decisions" 1,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

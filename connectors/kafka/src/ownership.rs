@@ -106,6 +106,34 @@ impl Ownership {
     }
 }
 
+/// What group `{app}.{group}` has committed for these topics (full names) and partitions, asked without joining it;
+/// `None` where it has committed nothing.
+///
+/// # Errors
+/// When the group's coordinator can't be reached.
+pub fn committed(
+    cluster: &Cluster,
+    group: &str,
+    places: &[(String, i32)],
+) -> Result<Vec<Option<i64>>, KafkaFault> {
+    let mut config = cluster.reader();
+    config.set("group.id", format!("{}.{group}", cluster.app));
+    let consumer: BaseConsumer = config.create().map_err(KafkaFault::doing("create a client"))?;
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in places {
+        list.add_partition(topic, *partition);
+    }
+    let found = consumer
+        .committed_offsets(list, Duration::from_secs(10))
+        .map_err(KafkaFault::doing("read committed positions"))?;
+    let position =
+        |(topic, partition): &(String, i32)| match found.find_partition(topic, *partition)?.offset() {
+            rdkafka::Offset::Offset(at) => Some(at),
+            _ => None,
+        };
+    Ok(places.iter().map(position).collect())
+}
+
 /// Positions kept in the group.
 #[derive(Clone)]
 pub struct GroupPositions(Arc<BaseConsumer<Watch>>);

@@ -18,6 +18,8 @@ pub enum Role {
     Changelog,
     /// Keyed by clinician or written by another role.
     Other,
+    /// What people decided, in one partition, the last word on each key kept for good.
+    Decisions,
 }
 
 /// One topic.
@@ -57,6 +59,7 @@ topics! {
     DEAD_LETTERS 14 "dead-letters" Output;
     TASK_STATE 15 "task-state" Changelog;
     CLINICIAN_ACTIVITY 16 "clinician-activity" Other;
+    DEAD_LETTER_DECISIONS 17 "dead-letter-decisions" Decisions;
 }
 
 /// How many topics there are.

@@ -175,3 +175,14 @@ pub struct Control<'a> {
     #[serde(borrow)]
     pub body: Option<&'a str>,
 }
+
+/// Stream `dead-letter-decisions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetterDecision<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    pub action: &'a str,
+    pub decided_at: i64,
+    #[serde(borrow)]
+    pub note: Option<&'a str>,
+}

@@ -19,7 +19,7 @@ pub use events::{
     CommerceKind, EventEnvelope, PayerPart, SessionVerdict, Verdict,
 };
 pub use inputs::{
-    Answer, Control, ControlKind, Document, Enrolment, Form, Metric, PromResponse, Reading, RecordStatus,
-    Source, WearableHead, WearableUpload,
+    Answer, Control, ControlKind, DeadLetterDecision, Document, Enrolment, Form, Metric, PromResponse,
+    Reading, RecordStatus, Source, WearableHead, WearableUpload,
 };
 pub use outputs::{DeadLetter, LateReading, ReadingReceipt, Receipt, Scale, Score, Window};

@@ -26,8 +26,15 @@ const UNITS_IN_WORDS: [&str; 9] = [
 const UNITS_IN_UCUM: [&str; 8] = ["1", "%", "d", "s", "ms", "By", "/min", "{instrument points}/d"];
 
 /// Streams that the clinician, the runtime or the operator writes and that are about no patient.
-const WITHOUT_PATIENT: [&str; 6] =
-    ["contracts", "control", "dead-letters", "curve-contributions", "curve-editions", "receipts"];
+const WITHOUT_PATIENT: [&str; 7] = [
+    "contracts",
+    "control",
+    "dead-letters",
+    "dead-letter-decisions",
+    "curve-contributions",
+    "curve-editions",
+    "receipts",
+];
 
 fn records(schema: &Schema) -> Vec<&RecordSchema> {
     match schema {
@@ -191,6 +198,7 @@ fn inputs_say_who_and_which_revision_outputs_say_which_version_and_whose() {
             "wearable-readings" => &["patient_id", "source"],
             "contracts" => &["id", "version"],
             "control" => &["kind", "at"],
+            "dead-letter-decisions" => &["partition", "offset", "action", "decided_at"],
             "dead-letters" | "curve-contributions" => &["version", "stored_at"],
             "curve-editions" => &["version", "published_at"],
             "late-readings" => &["version", "patient_id", "stored_at", "source"],

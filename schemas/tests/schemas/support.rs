@@ -62,7 +62,7 @@ macro_rules! typed {
 }
 
 /// Every stream that has a wire type.
-pub(crate) const TYPED: [Typed; 16] = typed![
+pub(crate) const TYPED: [Typed; 17] = typed![
     "enrolments" Enrolment,
     "prom-responses" PromResponse,
     "wearable-readings" WearableUpload,
@@ -79,6 +79,7 @@ pub(crate) const TYPED: [Typed; 16] = typed![
     "windows" Window,
     "late-readings" LateReading,
     "dead-letters" DeadLetter,
+    "dead-letter-decisions" DeadLetterDecision,
 ];
 
 /// The wire type of a stream.
