@@ -1,15 +1,17 @@
 //! Rolling values of a series of scores. Each is computed from the series, in its order, so that the bits depend on
 //! nothing else.
 
-use crate::time::{Instant, MS_PER_DAY, Millis};
+use serde::{Deserialize, Serialize};
+
+use crate::time::{Instant, Millis};
 
 /// At most this many points, the latest, enter a slope: its cost grows with their square.
 pub const SLOPE_POINTS_MAX: usize = 64;
 
 const MS_PER_DAY_F64: f64 = 86_400_000.0;
 
-/// Ages (whole days) whose weights are kept at hand; older ones are computed.
-const AGES_AT_HAND: i64 = 512;
+/// Days that a slope looks at.
+pub const SLOPE_DAYS: i64 = 56;
 
 /// One point of a series, which is in ascending order of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,43 +22,33 @@ pub struct Point {
     pub value: f64,
 }
 
-/// How the weight of a score falls with its age: 2^(-age / half-life), age in whole days of 24 h.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decay {
-    half_life_days: i32,
-    weights: Vec<f64>,
+/// An exponentially weighted mean, fed in ascending order of time: sum(w x) / sum(w) over all points so far, the weight
+/// of each 2^(-age / half-life), its age that at the last point. Kept as the two sums, both of which fall by
+/// 2^(-gap / half-life) before a point comes in with weight 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    sum: f64,
+    weights: f64,
+    at: Instant,
 }
 
-impl Decay {
-    /// Weights halve every `half_life_days` days; less than one counts as one.
-    pub fn half_life_days(half_life_days: i32) -> Decay {
-        let half_life_days = half_life_days.max(1);
-        let weights = (0..AGES_AT_HAND).map(|age| weight(age, half_life_days)).collect();
-        Decay { half_life_days, weights }
-    }
-
-    fn of_age(&self, age_days: i64) -> f64 {
-        let at_hand = usize::try_from(age_days).ok().and_then(|age| self.weights.get(age).copied());
-        at_hand.unwrap_or_else(|| weight(age_days.max(0), self.half_life_days))
-    }
-
-    /// The exponentially weighted mean as of the last point: sum(w x) / sum(w) over all points, w by the age that each
-    /// point has when the last is answered. `None` for an empty series.
-    pub fn mean(&self, series: &[Point]) -> Option<f64> {
-        let now = series.last()?.at;
-        let mut sum = 0.0;
-        let mut weights = 0.0;
-        for point in series {
-            let weight = self.of_age(now.since(point.at).0.div_euclid(MS_PER_DAY));
-            sum += weight * point.value;
-            weights += weight;
+impl Running {
+    /// Adds a point that is not before the last. `half_life_days` of less than one counts as one.
+    pub fn push(&mut self, at: Instant, value: f64, half_life_days: i32) {
+        if self.weights > 0.0 && at > self.at {
+            let fall = libm::exp2(-days_between(self.at, at) / f64::from(half_life_days.max(1)));
+            self.sum *= fall;
+            self.weights *= fall;
         }
-        Some(sum / weights)
+        self.sum += value;
+        self.weights += 1.0;
+        self.at = at;
     }
-}
 
-fn weight(age_days: i64, half_life_days: i32) -> f64 {
-    libm::exp2(-(age_days as f64) / f64::from(half_life_days))
+    /// The mean as of the last point; `None` before the first.
+    pub fn mean(&self) -> Option<f64> {
+        (self.weights > 0.0).then(|| self.sum / self.weights)
+    }
 }
 
 /// The points of the `days` days of 24 h up to and with the last point: (last - days, last].
@@ -78,7 +70,7 @@ pub fn mean_28d(series: &[Point]) -> Option<f64> {
 /// The Theil-Sen slope per day of the 56 days up to and with the last point: the median of the slopes of all pairs of
 /// points at different times. `None` without such a pair. At most the latest [`SLOPE_POINTS_MAX`] points count.
 pub fn slope_56d(series: &[Point], scratch: &mut Vec<f64>) -> Option<f64> {
-    let points = recent(series, 56);
+    let points = recent(series, SLOPE_DAYS);
     let points = points.get(points.len().saturating_sub(SLOPE_POINTS_MAX)..)?;
     scratch.clear();
     for (position, later) in points.iter().enumerate() {
@@ -116,23 +108,30 @@ mod tests {
         points.iter().map(|(days, value)| Point { at: at(*days), value: *value }).collect()
     }
 
-    #[test]
-    fn a_half_life_halves() {
-        let decay = Decay::half_life_days(28);
-        // 28 days old: half the weight, so (0.5 * 40 + 70) / 1.5
-        assert_eq!(decay.mean(&series(&[(0.0, 40.0), (28.0, 70.0)])), Some(60.0));
-        assert_eq!(decay.mean(&series(&[(3.0, 40.0)])), Some(40.0));
-        assert_eq!(decay.mean(&[]), None);
-        // a part of a day does not count
-        assert_eq!(decay.mean(&series(&[(0.0, 40.0), (28.9, 70.0)])), Some(60.0));
+    fn ewma(half_life_days: i32, points: &[(f64, f64)]) -> Option<f64> {
+        let mut running = Running::default();
+        for point in series(points) {
+            running.push(point.at, point.value, half_life_days);
+        }
+        running.mean()
     }
 
     #[test]
-    fn weights_beyond_those_at_hand_are_the_same_function() {
-        let decay = Decay::half_life_days(300);
-        let (at_hand, computed) = (decay.of_age(511), decay.of_age(512));
-        assert!(computed < at_hand && computed > at_hand * 0.99);
-        assert!((decay.of_age(600) - 0.25).abs() < 1e-15);
+    fn a_half_life_halves() {
+        // 28 days old: half the weight, so (0.5 * 40 + 70) / 1.5
+        assert_eq!(ewma(28, &[(0.0, 40.0), (28.0, 70.0)]), Some(60.0));
+        assert_eq!(ewma(28, &[(3.0, 40.0)]), Some(40.0));
+        assert_eq!(ewma(28, &[]), None);
+        assert_eq!(ewma(28, &[(3.0, 40.0), (3.0, 50.0)]), Some(45.0));
+    }
+
+    #[test]
+    fn a_running_mean_is_the_weighted_mean() {
+        let points = [(0.0, 10.0), (13.25, 30.0), (14.0, 5.0), (400.5, 80.0), (431.0, 70.0)];
+        let weight = |at: f64| (-(431.0 - at) / 30.0).exp2();
+        let weights: f64 = points.iter().map(|(at, _)| weight(*at)).sum();
+        let sum: f64 = points.iter().map(|(at, value)| weight(*at) * value).sum();
+        assert!((ewma(30, &points).unwrap() - sum / weights).abs() < 1e-9);
     }
 
     #[test]

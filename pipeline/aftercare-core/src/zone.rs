@@ -33,6 +33,27 @@ impl Zone {
     }
 }
 
+/// Zones by name, the one used last at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Zones(Option<(String, Zone)>);
+
+impl Zones {
+    /// The calendar day at `at` in the zone of that name, as days since 1970-01-01; in UTC without a name or where the
+    /// database has none of that name.
+    pub fn day(&mut self, name: Option<&str>, at: Instant) -> i64 {
+        let Some(name) = name else { return Zone::UTC.day(at) };
+        match &self.0 {
+            Some((known, zone)) if known == name => zone.day(at),
+            _ => {
+                let zone = Zone::named(name).unwrap_or(Zone::UTC);
+                let day = zone.day(at);
+                self.0 = Some((name.to_owned(), zone));
+                day
+            }
+        }
+    }
+}
+
 impl Schedule {
     /// How many slots have begun on calendar day `day` for a treatment on `treated_day`: 0 before the first. Days of
     /// both are of the episode's zone. On a day within the schedule this is also the slot that the day lies in.

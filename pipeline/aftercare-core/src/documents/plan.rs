@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::reader::{Fields, Problem, read_document};
-use crate::rolling::Decay;
 
 /// When uploads are due: slot k of 1..=slots covers the calendar days
 /// [T + k `every_days` - `every_days`/2, the same + `every_days`) of the episode's zone, T the day of treatment.
@@ -56,8 +55,8 @@ pub struct PlanDocument {
     pub baseline_window_days: i32,
     /// When uploads are due.
     pub schedule: Schedule,
-    /// How the weight of a score falls with its age.
-    pub decay: Decay,
+    /// The weight of a score in the weighted mean halves in this many days.
+    pub ewma_half_life_days: i32,
     /// The instruments.
     pub instruments: Vec<PlanInstrument>,
     /// The composite's rule; `None`: the plan has none.
@@ -120,7 +119,7 @@ fn read(fields: &mut Fields<'_>) -> Option<PlanDocument> {
         assumptions,
         baseline_window_days: baseline_window_days?,
         schedule: schedule?,
-        decay: Decay::half_life_days(half_life_days?),
+        ewma_half_life_days: half_life_days?,
         instruments,
         composite,
     })

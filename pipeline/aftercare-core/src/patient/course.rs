@@ -1,62 +1,99 @@
-//! One episode as one plan sees it: for each instrument the series of its scores, its baseline, and the composite.
+//! One episode as one plan sees it: uploads are fed in their order, and for each instrument it keeps what the next row
+//! needs. What it keeps after the last upload stays in the state as a tail, from which the next upload goes on: the
+//! same steps as from the first upload, hence the same bits.
+
+use serde::{Deserialize, Serialize};
 
 use super::Patient;
-use super::forms::FormState;
+use super::forms::{self, FormState};
 use super::names::Sym;
-use super::record::Record;
+use super::record::View;
 use crate::documents::{InstrumentDocument, Library, MissingPart, PlanDocument, PlanInstrument};
 use crate::index::{IndexRule, composite, health_index};
-use crate::rolling::Point;
+use crate::rolling::{Point, Running, SLOPE_DAYS};
 use crate::time::{Instant, Millis};
-use crate::zone::Zone;
+use crate::zone::Zones;
 
-/// A series in the order of the timeline.
-#[derive(Debug, Default)]
+/// The values of one instrument, or of the composite.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Series {
-    points: Vec<Point>,
-    /// For each point its position in the timeline, and how many slots have a point so far.
-    marks: Vec<(usize, u32)>,
+    running: Running,
+    /// The points of the days that a slope looks at.
+    recent: Vec<Point>,
+    done: u32,
     last_slot: u32,
+    /// Of the upload fed last, and of the one before that had one.
+    pub(super) current: Option<f64>,
+    previous: Option<f64>,
+    last: Option<f64>,
 }
 
 impl Series {
-    fn with_capacity(points: usize) -> Series {
-        Series { points: Vec::with_capacity(points), marks: Vec::with_capacity(points), last_slot: 0 }
+    /// A new upload is fed, of which nothing is known yet.
+    fn next(&mut self) {
+        self.current = None;
     }
 
-    fn push(&mut self, position: usize, at: Instant, value: f64, slot: Option<u32>) {
-        let done = self.marks.last().map_or(0, |(_, done)| *done);
-        let fresh = slot.is_some_and(|slot| slot > self.last_slot);
-        self.last_slot = slot.map_or(self.last_slot, |slot| slot.max(self.last_slot));
-        self.points.push(Point { at, value });
-        self.marks.push((position, done + u32::from(fresh)));
+    fn push(&mut self, at: Instant, value: f64, step: &Step<'_>) {
+        self.previous = self.last.replace(value);
+        self.current = Some(value);
+        if let Some(plan) = step.plan {
+            self.running.push(at, value, plan.ewma_half_life_days);
+        }
+        let fresh = step.slot.filter(|slot| *slot > self.last_slot);
+        self.done += u32::from(fresh.is_some());
+        self.last_slot = fresh.unwrap_or(self.last_slot);
+        self.remember(at, value);
     }
 
-    /// The points up to and with that of the timeline's `position`; `None` where it has none.
-    pub(super) fn up_to(&self, position: usize) -> Option<&[Point]> {
-        let own = self.marks.binary_search_by_key(&position, |(position, _)| *position).ok()?;
-        self.points.get(..=own)
+    fn remember(&mut self, at: Instant, value: f64) {
+        let gone = at.saturating_sub(Millis::days(SLOPE_DAYS));
+        self.recent.retain(|point| point.at > gone);
+        self.recent.push(Point { at, value });
     }
 
-    /// Slots that have a point at or before the timeline's `position`.
-    pub(super) fn done(&self, position: usize) -> u32 {
-        let until = self.marks.partition_point(|(at, _)| *at <= position);
-        until.checked_sub(1).and_then(|last| self.marks.get(last)).map_or(0, |(_, done)| *done)
+    pub(super) fn recent(&self) -> &[Point] {
+        &self.recent
+    }
+
+    pub(super) fn ewma(&self) -> Option<f64> {
+        self.running.mean()
+    }
+
+    /// Slots that have a value so far.
+    pub(super) fn done(&self) -> u32 {
+        self.done
+    }
+
+    fn tail(&self) -> SeriesTail {
+        SeriesTail { running: self.running, done: self.done, last_slot: self.last_slot, last: self.last }
+    }
+
+    fn resume(tail: &SeriesTail) -> Series {
+        let SeriesTail { running, done, last_slot, last } = *tail;
+        Series { running, done, last_slot, last, ..Series::default() }
     }
 }
 
+/// What an upload is judged with.
+struct Step<'a> {
+    plan: Option<&'a PlanDocument>,
+    slot: Option<u32>,
+}
+
 /// The last valid score before the treatment, within the plan's window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Baseline {
     pub(super) score: f64,
-    /// Of its upload, in the timeline.
-    pub(super) position: usize,
+    /// Of its upload, among the uploads in force.
+    pub(super) ordinal: u32,
 }
 
 /// One instrument of an episode.
 #[derive(Debug)]
 pub(super) struct Track<'a> {
     pub(super) instrument: Sym,
+    /// Any version: all share what an index needs.
     document: &'a InstrumentDocument,
     pub(super) part: Option<&'a PlanInstrument>,
     pub(super) series: Series,
@@ -69,27 +106,17 @@ impl Track<'_> {
         Some(health_index(self.document, score, self.baseline?.score, self.part?.baseline_floor))
     }
 
-    fn is_of(&self, part: &PlanInstrument) -> bool {
-        self.part.is_some_and(|own| own.id == part.id)
-    }
-
-    fn index_at(&self, position: usize) -> Option<f64> {
-        self.baseline?;
-        let points = self.series.up_to(position)?;
-        self.index(points.last()?.value).map(|(index, _)| index)
-    }
-
-    /// The change from the point before the last of `points`, in units of the smallest change that matters;
-    /// improvement is positive.
-    pub(super) fn change_mcid(&self, points: &[Point]) -> Option<f64> {
-        let [.., previous, last] = points else { return None };
+    /// The change from the previous score to the one of the upload fed last, in units of the smallest change that
+    /// matters; improvement is positive.
+    pub(super) fn change_mcid(&self, document: &InstrumentDocument) -> Option<f64> {
+        let (current, previous) = (self.series.current?, self.series.previous?);
         let stated = self.part.and_then(|part| part.mcid);
-        let mcid = stated.or_else(|| self.document.mcid.as_ref().map(|mcid| mcid.value.to_f64()))?;
-        Some((self.document.oriented(last.value) - self.document.oriented(previous.value)) / mcid)
+        let mcid = stated.or_else(|| document.mcid.as_ref().map(|mcid| mcid.value.to_f64()))?;
+        Some((document.oriented(current) - document.oriented(previous)) / mcid)
     }
 }
 
-/// Where a form of one instrument and version goes.
+/// Where forms of one instrument and version go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route<'a> {
     instrument: Sym,
@@ -106,27 +133,29 @@ pub(super) struct Course<'a> {
     patient: &'a Patient,
     library: &'a Library,
     pub(super) episode: Sym,
-    pub(super) plan_id: Option<&'a str>,
+    pub(super) plan_id: Option<Sym>,
     pub(super) plan: Option<&'a PlanDocument>,
     pub(super) treated_at: Option<Instant>,
-    /// By position in the timeline: calendar days from treatment to answer.
-    days: Vec<Option<i32>>,
+    treated_day: Option<i64>,
+    /// Uploads fed so far.
+    fed: usize,
+    /// Slots begun by the upload fed last.
+    pub(super) slots_begun: u32,
     routes: Vec<Route<'a>>,
     tracks: Vec<Track<'a>>,
     pub(super) composite: Series,
 }
 
 impl<'a> Course<'a> {
-    /// Reads every upload in force that counts for `episode`. The days of those before timeline position `first_due`
-    /// are known from when they were issued.
-    pub(super) fn read(
+    /// A course to which no upload was fed. Where the patient's tail ends at upload `first_due`, it goes on there.
+    pub(super) fn new(
         patient: &'a Patient,
         library: &'a Library,
-        episode: Sym,
-        plan_id: Option<&'a str>,
+        (episode, plan_id): (Sym, Option<Sym>),
         first_due: usize,
+        zones: &mut Zones,
     ) -> Course<'a> {
-        let plan = plan_id.and_then(|plan| library.plan(plan)).map(|plan| &**plan);
+        let plan = plan_id.and_then(|plan| library.plan(patient.names.text(plan))).map(|plan| &**plan);
         let treated_at = patient.treated_at(episode);
         let mut course = Course {
             patient,
@@ -135,100 +164,131 @@ impl<'a> Course<'a> {
             plan_id,
             plan,
             treated_at,
-            days: Vec::with_capacity(patient.timeline.len()),
+            treated_day: None,
+            fed: 0,
+            slots_begun: 0,
             routes: Vec::new(),
             tracks: Vec::new(),
             composite: Series::default(),
         };
-        let mut calendar = Calendar::new(patient, episode, treated_at);
-        for (position, record) in patient.in_order().enumerate() {
-            let known = if position < first_due { record.issued_day(episode) } else { None };
-            course.days.push(known.or_else(|| calendar.day(record.event_at)));
-            if record.counts_for(episode) {
-                course.read_upload(position, record);
+        match patient.tails.iter().find(|tail| tail.is_of(&course) && tail.fed == first_due) {
+            Some(tail) => course.resume(tail),
+            None => {
+                course.treated_day = treated_at.map(|treated| course.calendar_day(treated, zones));
+                course.find_baselines();
             }
         }
-        course.form_composite();
         course
     }
 
-    /// Calendar days from treatment to the answer of the upload at `position`.
-    pub(super) fn day(&self, position: usize) -> Option<i32> {
-        self.days.get(position).copied().flatten()
-    }
-
-    /// Slots begun by the answer of the upload at `position`.
-    pub(super) fn slots_begun(&self, position: usize) -> u32 {
-        match (self.plan, self.day(position)) {
-            (Some(plan), Some(day)) => plan.schedule.slots_begun(0, i64::from(day)),
-            _ => 0,
+    /// Feeds the uploads up to and with the one of that ordinal.
+    pub(super) fn advance(&mut self, ordinal: usize, view: &View<'_>, zones: &mut Zones) {
+        if self.fed > ordinal {
+            return;
         }
+        let patient = self.patient;
+        for view in patient.store.uploads().take(ordinal).skip(self.fed) {
+            self.feed(&view, zones);
+        }
+        self.feed(view, zones);
+        self.fed = ordinal + 1;
     }
 
     pub(super) fn track(&self, instrument: Sym) -> Option<&Track<'a>> {
         self.tracks.iter().find(|track| track.instrument == instrument)
     }
 
-    /// The document of a form that was read, and where its values hold the score under the plan's value set.
+    /// Where a form that was fed went.
     pub(super) fn route(&self, instrument: Sym, version: i32) -> Option<&Route<'a>> {
         self.routes.iter().find(|route| (route.instrument, route.version) == (instrument, version))
     }
 
     /// Whether `instrument` has a weight in the plan's composite.
-    pub(super) fn is_part(&self, instrument: &str) -> bool {
-        self.plan.is_some_and(|plan| {
-            plan.composite.is_some() && plan.instrument(instrument).is_some_and(|part| part.weight > 0)
-        })
+    pub(super) fn is_part(&self, instrument: Sym) -> bool {
+        let has_composite = self.plan.is_some_and(|plan| plan.composite.is_some());
+        has_composite
+            && self.track(instrument).and_then(|track| track.part).is_some_and(|part| part.weight > 0)
     }
 
-    /// Whether the upload at `position` has the scores that its composite needs.
-    pub(super) fn has_parts(&self, position: usize) -> bool {
-        let Some((plan, rule)) = self.plan.and_then(|plan| Some((plan, plan.composite?))) else {
-            return false;
-        };
-        let mut parts = plan.instruments.iter().filter(|part| part.weight > 0).map(|part| {
-            let track = self.tracks.iter().find(|track| track.is_of(part));
-            track.is_some_and(|track| track.series.up_to(position).is_some())
-        });
+    /// Whether the upload fed last has the scores that its composite needs.
+    pub(super) fn has_parts(&self) -> bool {
+        let Some((plan, rule)) = self.composite_rule() else { return false };
+        let mut present =
+            parts(plan).map(|part| self.of(part).is_some_and(|track| track.series.current.is_some()));
         match rule {
-            MissingPart::Absent => parts.all(|present| present),
-            MissingPart::Renormalise => parts.any(|present| present),
+            MissingPart::Absent => present.all(|present| present),
+            MissingPart::Renormalise => present.any(|present| present),
         }
     }
 
-    fn read_upload(&mut self, position: usize, record: &Record) {
-        let Some(upload) = record.upload() else { return };
-        let mut rest = upload.forms.read();
-        while let Some(head) = rest.next_head() {
-            let (value_set, track) = self.find_route(head.instrument, head.version);
-            let score = match (head.state, value_set) {
-                (FormState::Scored, Some(set)) => rest.value_at(set),
-                _ => {
-                    rest.skip_values();
-                    None
-                }
-            };
-            if let (Some(score), Some(track)) = (score, track) {
-                self.add_score(track, position, record.event_at, score);
+    fn composite_rule(&self) -> Option<(&'a PlanDocument, MissingPart)> {
+        self.plan.and_then(|plan| Some((plan, plan.composite?)))
+    }
+
+    fn of(&self, part: &PlanInstrument) -> Option<&Track<'a>> {
+        self.tracks.iter().find(|track| track.part.is_some_and(|own| std::ptr::eq(own, part)))
+    }
+
+    fn feed(&mut self, view: &View<'_>, zones: &mut Zones) {
+        self.tracks.iter_mut().for_each(|track| track.series.next());
+        self.composite.next();
+        let Some(scores) = self.scores(view) else { return };
+        let at = view.event_at;
+        let day = self.treated_day.map(|treated| self.calendar_day(at, zones).saturating_sub(treated));
+        let schedule = self.plan.zip(day).map(|(plan, day)| (plan.schedule, day));
+        self.slots_begun = schedule.map_or(0, |(schedule, day)| schedule.slots_begun(0, day));
+        let slot = schedule.and_then(|(schedule, day)| schedule.slot(0, day));
+        let step = Step { plan: self.plan, slot };
+        for (track, score) in scores {
+            if let Some(track) = self.tracks.get_mut(track) {
+                track.series.push(at, score, &step);
             }
         }
-    }
-
-    fn add_score(&mut self, track: usize, position: usize, at: Instant, score: f64) {
-        let slot = self.slot(position);
-        let may_be_baseline = self.plan.zip(self.treated_at).is_some_and(|(plan, treated)| {
-            let window = Millis::days(i64::from(plan.baseline_window_days));
-            at < treated && at >= treated.saturating_sub(window)
-        });
-        let Some(track) = self.tracks.get_mut(track) else { return };
-        track.series.push(position, at, score, slot);
-        if may_be_baseline {
-            track.baseline = Some(Baseline { score, position });
+        if let Some(index) = self.composite_index() {
+            self.composite.push(at, index, &step);
         }
     }
 
-    fn slot(&self, position: usize) -> Option<u32> {
-        self.plan?.schedule.slot(0, i64::from(self.day(position)?))
+    /// The scores of an upload with their tracks; `None` where it doesn't count.
+    fn scores(&mut self, view: &View<'_>) -> Option<Vec<(usize, f64)>> {
+        let facts = view.facts()?;
+        if facts.withdrawn || facts.episode.is_some_and(|own| own != self.episode) {
+            return None;
+        }
+        let mut scores = Vec::with_capacity(8);
+        for form in forms::read(facts.forms) {
+            let (value_set, track) = self.find_route(form.head.instrument, form.head.version);
+            if form.head.state == FormState::Scored {
+                let score = value_set.and_then(|set| form.value(set));
+                scores.extend(track.zip(score));
+            }
+        }
+        Some(scores)
+    }
+
+    fn composite_index(&self) -> Option<f64> {
+        let (plan, rule) = self.composite_rule()?;
+        let index = |part: &PlanInstrument| {
+            let track = self.of(part)?;
+            track.index(track.series.current?).map(|(index, _)| index)
+        };
+        composite(rule, parts(plan).map(|part| (part.weight, index(part))))
+    }
+
+    /// Every row rests on the baselines, also that of an upload before them.
+    fn find_baselines(&mut self) {
+        let Some((plan, treated)) = self.plan.zip(self.treated_at) else { return };
+        let from = treated.saturating_sub(Millis::days(i64::from(plan.baseline_window_days)));
+        let patient = self.patient;
+        let before = patient.store.uploads().enumerate().take_while(|(_, view)| view.event_at < treated);
+        for (ordinal, view) in before.filter(|(_, view)| view.event_at >= from) {
+            let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
+            for (track, score) in self.scores(&view).unwrap_or_default() {
+                if let Some(track) = self.tracks.get_mut(track) {
+                    track.baseline = Some(Baseline { score, ordinal });
+                }
+            }
+        }
     }
 
     /// The position of a form's score under the plan's value set, and its track.
@@ -255,64 +315,107 @@ impl<'a> Course<'a> {
         if let Some(known) = self.tracks.iter().position(|track| track.instrument == instrument) {
             return known;
         }
-        let series = Series::with_capacity(self.patient.timeline.len());
-        self.tracks.push(Track { instrument, document, part, series, baseline: None });
+        self.tracks.push(Track { instrument, document, part, series: Series::default(), baseline: None });
         self.tracks.len() - 1
     }
 
-    /// The composite of each upload that has the parts for it.
-    fn form_composite(&mut self) {
-        let Some((plan, rule)) = self.plan.and_then(|plan| Some((plan, plan.composite?))) else { return };
-        let part_tracks: Vec<(i64, Option<&Track<'_>>)> = plan
-            .instruments
-            .iter()
-            .filter(|part| part.weight > 0)
-            .map(|part| (part.weight, self.tracks.iter().find(|track| track.is_of(part))))
-            .collect();
-        let mut series = Series::with_capacity(self.patient.timeline.len());
-        for (position, record) in self.patient.in_order().enumerate() {
-            let indices = part_tracks
-                .iter()
-                .map(|(weight, track)| (*weight, track.and_then(|track| track.index_at(position))));
-            if let Some(index) = composite(rule, indices) {
-                series.push(position, record.event_at, index, self.slot(position));
+    /// The calendar day at `at` in the episode's zone then in force.
+    fn calendar_day(&self, at: Instant, zones: &mut Zones) -> i64 {
+        let zone = self.patient.zone_at(self.episode, at);
+        zones.day(zone, at)
+    }
+}
+
+fn parts(plan: &PlanDocument) -> impl Iterator<Item = &PlanInstrument> {
+    plan.instruments.iter().filter(|part| part.weight > 0)
+}
+
+/// Where a course stands after the last upload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tail {
+    episode: Sym,
+    plan: Option<Sym>,
+    plan_version: Option<i32>,
+    treated_day: Option<i64>,
+    fed: usize,
+    tracks: Box<[TrackTail]>,
+    composite: SeriesTail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct SeriesTail {
+    running: Running,
+    done: u32,
+    last_slot: u32,
+    last: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct TrackTail {
+    instrument: Sym,
+    baseline: Option<Baseline>,
+    series: SeriesTail,
+}
+
+impl Tail {
+    fn is_of(&self, course: &Course<'_>) -> bool {
+        let plan_version = course.plan.map(|plan| plan.version);
+        (self.episode, self.plan, self.plan_version) == (course.episode, course.plan_id, plan_version)
+    }
+}
+
+impl Course<'_> {
+    /// Where the course stands, if all `uploads` were fed.
+    pub(super) fn tail(&self, uploads: usize) -> Option<Tail> {
+        let track = |track: &Track<'_>| TrackTail {
+            instrument: track.instrument,
+            baseline: track.baseline,
+            series: track.series.tail(),
+        };
+        (self.fed == uploads).then(|| Tail {
+            episode: self.episode,
+            plan: self.plan_id,
+            plan_version: self.plan.map(|plan| plan.version),
+            treated_day: self.treated_day,
+            fed: self.fed,
+            tracks: self.tracks.iter().map(track).collect(),
+            composite: self.composite.tail(),
+        })
+    }
+
+    fn resume(&mut self, tail: &Tail) {
+        self.treated_day = tail.treated_day;
+        for track in &tail.tracks {
+            let id = self.patient.names.text(track.instrument);
+            let Some(document) = self.library.instrument(id, None) else { continue };
+            let part = self.plan.and_then(|plan| plan.instrument(id));
+            let position = self.find_track(track.instrument, document, part);
+            if let Some(own) = self.tracks.get_mut(position) {
+                own.baseline = track.baseline;
+                own.series = Series::resume(&track.series);
             }
         }
-        self.composite = series;
-    }
-}
-
-/// Days of one episode's calendar.
-struct Calendar<'a> {
-    patient: &'a Patient,
-    episode: Sym,
-    treated_day: Option<i64>,
-    /// The zone used last, by name.
-    zone: Option<(&'a str, Zone)>,
-}
-
-impl<'a> Calendar<'a> {
-    fn new(patient: &'a Patient, episode: Sym, treated_at: Option<Instant>) -> Calendar<'a> {
-        Calendar { patient, episode, treated_day: None, zone: None }.treated(treated_at)
+        self.composite = Series::resume(&tail.composite);
+        self.remember_recent(tail.fed);
+        self.fed = tail.fed;
     }
 
-    fn treated(mut self, treated_at: Option<Instant>) -> Calendar<'a> {
-        self.treated_day = treated_at.map(|treated| self.calendar_day(treated));
-        self
-    }
-
-    /// Calendar days from treatment to `at`, each day in the zone then in force.
-    fn day(&mut self, at: Instant) -> Option<i32> {
-        let treated_day = self.treated_day?;
-        let days = self.calendar_day(at).saturating_sub(treated_day);
-        Some(i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX }))
-    }
-
-    fn calendar_day(&mut self, at: Instant) -> i64 {
-        let Some(name) = self.patient.zone_name_at(self.episode, at) else { return Zone::UTC.day(at) };
-        if self.zone.as_ref().is_none_or(|(known, _)| *known != name) {
-            self.zone = Zone::named(name).map(|zone| (name, zone));
+    /// Reads again the points of the last days, which a tail doesn't hold.
+    fn remember_recent(&mut self, fed: usize) {
+        let patient = self.patient;
+        let Some(next) = patient.store.uploads().nth(fed) else { return };
+        let gone = next.event_at.saturating_sub(Millis::days(SLOPE_DAYS));
+        for view in patient.store.uploads().take(fed).filter(|view| view.event_at > gone) {
+            self.tracks.iter_mut().for_each(|track| track.series.next());
+            for (track, score) in self.scores(&view).unwrap_or_default() {
+                if let Some(track) = self.tracks.get_mut(track) {
+                    track.series.current = Some(score);
+                    track.series.remember(view.event_at, score);
+                }
+            }
+            if let Some(index) = self.composite_index() {
+                self.composite.remember(view.event_at, index);
+            }
         }
-        self.zone.as_ref().map_or(Zone::UTC.day(at), |(_, zone)| zone.day(at))
     }
 }

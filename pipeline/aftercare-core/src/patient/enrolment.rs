@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Patient;
-use super::names::{Names, Sym};
-use super::record::{Content, Record};
+use super::names::{Names, Shared, Sym};
 use super::rows::{Attribution, OwnedAttribution};
 use crate::facts::EnrolmentFact;
 use crate::time::Instant;
@@ -12,6 +11,8 @@ use crate::time::Instant;
 /// One statement, as kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Statement {
+    /// The record's id.
+    pub(super) id: Sym,
     pub(super) episode: Sym,
     recorded_at: Instant,
     effective_at: Instant,
@@ -35,9 +36,13 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(fact: &EnrolmentFact<'_>, names: &mut Names) -> Statement {
+    pub(super) fn new(id: &str, fact: &EnrolmentFact<'_>, names: &mut Names) -> Statement {
+        let id = names.intern(id);
+        let episode = names.intern(fact.episode_id);
         let mut intern = |text: Option<&str>| text.map(|text| names.intern(text));
         Statement {
+            id,
+            episode,
             recorded_at: fact.recorded_at,
             effective_at: fact.effective_at,
             procedure: intern(fact.procedure),
@@ -60,7 +65,6 @@ impl Statement {
                 .comorbidities
                 .as_ref()
                 .map(|codes| codes.iter().map(|code| names.intern(code)).collect()),
-            episode: names.intern(fact.episode_id),
         }
     }
 }
@@ -103,7 +107,7 @@ impl Patient {
     /// Whether an enrolment of the patient was accepted, even if it was withdrawn since. (Whether a record waits must
     /// not depend on the order of the enrolments.)
     pub fn is_enrolled(&self) -> bool {
-        self.enrolments().iter().any(|record| record.outcome.counts())
+        !self.known_episodes.is_empty()
     }
 
     /// The patient's episodes, by id, as of `at`.
@@ -125,18 +129,10 @@ impl Patient {
         }
     }
 
-    /// The statements that stand, with their records.
-    fn statements(&self) -> impl Iterator<Item = (&Record, &Statement)> {
-        self.enrolments().iter().filter_map(|record| match &record.content {
-            Content::Statement(statement) => Some((record, &**statement)),
-            _ => None,
-        })
-    }
-
     /// The episodes of which a statement stands, by id.
     pub(super) fn episode_syms(&self) -> Vec<Sym> {
-        let mut episodes: Vec<Sym> = Vec::new();
-        for (_, statement) in self.statements() {
+        let mut episodes: Vec<Sym> = Vec::with_capacity(self.known_episodes.len());
+        for statement in &self.statements {
             if !episodes.contains(&statement.episode) {
                 episodes.push(statement.episode);
             }
@@ -147,20 +143,22 @@ impl Patient {
 
     /// Whether an enrolment of the episode was accepted, even if it was withdrawn since.
     pub(super) fn knows_episode(&self, id: &str) -> bool {
-        self.names.find(id).is_some_and(|sym| {
-            self.enrolments().iter().any(|record| record.outcome.counts() && record.episode == Some(sym))
-        })
+        self.names.find(id).is_some_and(|sym| self.known_episodes.contains(&sym))
+    }
+
+    /// The statements about an episode that stand, with their records' ids.
+    fn statements_of(&self, episode: Sym) -> impl Iterator<Item = (&str, &Statement)> {
+        let own = self.statements.iter().filter(move |statement| statement.episode == episode);
+        own.map(|statement| (self.names.text(statement.id), statement))
     }
 
     /// A field that corrects the whole episode: the newest statement that says it.
     fn whole<'p, T>(&'p self, episode: Sym, field: impl Fn(&'p Statement) -> Option<T>) -> Option<T> {
         let mut best: Option<(Instant, &str, T)> = None;
-        for (record, statement) in self.statements().filter(|(_, statement)| statement.episode == episode) {
+        for (id, statement) in self.statements_of(episode) {
             let Some(value) = field(statement) else { continue };
-            let newer =
-                best.as_ref().is_none_or(|(at, id, _)| (*at, *id) < (statement.recorded_at, &*record.id));
-            if newer {
-                best = Some((statement.recorded_at, &record.id, value));
+            if best.as_ref().is_none_or(|(at, best_id, _)| (*at, *best_id) < (statement.recorded_at, id)) {
+                best = Some((statement.recorded_at, id, value));
             }
         }
         best.map(|(_, _, value)| value)
@@ -170,12 +168,12 @@ impl Patient {
     /// Of statements that take effect together, the newest.
     fn dated<T>(&self, episode: Sym, at: Instant, field: impl Fn(&Statement) -> Option<T>) -> Option<T> {
         let mut best: Option<(Instant, Instant, &str, T)> = None;
-        for (record, statement) in self.statements().filter(|(_, statement)| statement.episode == episode) {
+        for (id, statement) in self.statements_of(episode) {
             let Some(value) = field(statement) else { continue };
             let (effective_at, recorded_at) = (statement.effective_at, statement.recorded_at);
-            let better = best.as_ref().is_none_or(|(best_effective, best_recorded, id, _)| {
+            let better = best.as_ref().is_none_or(|(best_effective, best_recorded, best_id, _)| {
                 if effective_at == *best_effective {
-                    return (*best_recorded, *id) < (recorded_at, &*record.id);
+                    return (*best_recorded, *best_id) < (recorded_at, id);
                 }
                 match (effective_at <= at, *best_effective <= at) {
                     (true, true) => effective_at > *best_effective,
@@ -184,7 +182,7 @@ impl Patient {
                 }
             });
             if better {
-                best = Some((effective_at, recorded_at, &record.id, value));
+                best = Some((effective_at, recorded_at, id, value));
             }
         }
         best.map(|(_, _, _, value)| value)
@@ -194,11 +192,11 @@ impl Patient {
         self.whole(episode, |statement| statement.treated_at)
     }
 
-    pub(super) fn plan_at(&self, episode: Sym, at: Instant) -> Option<&str> {
-        self.dated(episode, at, |statement| statement.plan).map(|plan| self.names.text(plan))
+    pub(super) fn plan_at(&self, episode: Sym, at: Instant) -> Option<Sym> {
+        self.dated(episode, at, |statement| statement.plan)
     }
 
-    pub(super) fn zone_name_at(&self, episode: Sym, at: Instant) -> Option<&str> {
+    pub(super) fn zone_at(&self, episode: Sym, at: Instant) -> Option<&str> {
         self.dated(episode, at, |statement| statement.time_zone).map(|zone| self.names.text(zone))
     }
 
@@ -261,14 +259,14 @@ impl Patient {
         }
     }
 
-    /// Who the record belongs to: by the episode that it names, else by its time.
-    pub(super) fn attribution_of(&self, record: &Record) -> AttributionSyms {
-        let episode = record.episode.or_else(|| self.episode_at(record.event_at));
-        episode.map(|episode| self.attribution_syms(episode, record.event_at)).unwrap_or_default()
+    /// Who a record belongs to: by the episode that it names, else by its time.
+    pub(super) fn attribution_of(&self, episode: Option<Sym>, at: Instant) -> AttributionSyms {
+        let episode = episode.or_else(|| self.episode_at(at));
+        episode.map(|episode| self.attribution_syms(episode, at)).unwrap_or_default()
     }
 
-    pub(super) fn owned(&self, syms: AttributionSyms) -> OwnedAttribution {
-        let text = |sym: Option<Sym>| sym.and_then(|sym| self.names.shared(sym).cloned());
+    pub(super) fn owned(&self, syms: AttributionSyms, shared: &mut Shared) -> OwnedAttribution {
+        let mut text = |sym: Option<Sym>| sym.map(|sym| shared.text(self.names.text(sym)));
         OwnedAttribution {
             organisation: text(syms.organisation),
             care_team: text(syms.care_team),

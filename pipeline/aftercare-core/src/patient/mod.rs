@@ -4,14 +4,17 @@
 //! with the same scores. What depends on arrival is only `stored_at`, which copies were the duplicates, and which rows
 //! had to be withdrawn because they had been issued.
 
+mod bytes;
 mod course;
 mod enrolment;
 mod forms;
+mod id;
 mod issue;
 mod judge;
 mod names;
 mod record;
 mod rows;
+mod store;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +26,13 @@ use crate::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, Upl
 use crate::reason::Reason;
 use crate::time::Instant;
 use crate::zone::Zone;
+use course::Tail;
 use enrolment::{AttributionSyms, Statement};
-use forms::{FormHead, FormState, Forms, Packer};
-use names::Names;
-use record::{Content, Outcome, Record, Upload};
+use forms::{FormHead, FormState, Forms};
+use id::Id;
+use names::{Names, Sym};
+use record::{Outcome, Record, Upload, View};
+use store::{Seen, Store};
 
 /// The state of one patient. The default is a patient of whom nothing is known.
 ///
@@ -34,10 +40,14 @@ use record::{Content, Outcome, Record, Upload};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Patient {
     names: Names,
-    /// By kind, id, revision.
-    records: Vec<Record>,
-    /// Positions of the uploads in force, by (answered, uploaded, id).
-    timeline: Vec<u32>,
+    /// Every record's receipt, and the uploads in force.
+    store: Store,
+    /// The enrolments in force.
+    statements: Vec<Statement>,
+    /// Every episode of which an enrolment was ever accepted.
+    known_episodes: Vec<Sym>,
+    /// Where the scores of each episode stand after the last upload.
+    tails: Box<[Tail]>,
     due: Due,
 }
 
@@ -57,14 +67,6 @@ enum Evaluation {
     Held,
     Superseded,
     Taken(Outcome, Forms),
-}
-
-/// What a receipt is written with.
-struct Settled<'a> {
-    event_at: Instant,
-    episode: Option<&'a str>,
-    outcome: Outcome,
-    stored_at: Instant,
 }
 
 impl Patient {
@@ -87,38 +89,24 @@ impl Patient {
         if head.id.is_empty() {
             return Verdict::Rejected { reason: Reason::MissingId, place: String::new() };
         }
-        if let Some(verdict) = self.recognise(head) {
+        let seen = self.store.look_up(head.kind, head.id, head.revision);
+        if let Some(verdict) = self.recognise(head, &seen) {
             return verdict;
         }
-        let evaluation = self.evaluate(head, body, library);
-        let (event_at, episode) = match body {
-            Body::Upload(upload) => (upload.answered_at, upload.episode_id),
-            Body::Enrolment(fact) => (head.event_at, Some(fact.episode_id)),
-            Body::Event => (head.event_at, None),
-        };
-        let settled = |outcome| Settled { event_at, episode, outcome, stored_at };
-        match evaluation {
+        let evaluation = self.evaluate(head, body, &seen, library);
+        let (outcome, verdict, forms) = match evaluation {
             Evaluation::Rejected(reason, place) => {
-                self.settle(head, settled(Outcome::Rejected(reason)));
-                Verdict::Rejected { reason, place }
+                (Outcome::Rejected(reason), Verdict::Rejected { reason, place }, Forms::default())
             }
-            Evaluation::Held => {
-                self.settle(head, settled(Outcome::Held));
-                Verdict::Hold
+            Evaluation::Held => (Outcome::Held, Verdict::Hold, Forms::default()),
+            Evaluation::Superseded => (Outcome::Superseded, Verdict::Superseded, Forms::default()),
+            Evaluation::Taken(Outcome::Unscored(reason), forms) => {
+                (Outcome::Unscored(reason), Verdict::Unscored(reason), forms)
             }
-            Evaluation::Superseded => {
-                self.settle(head, settled(Outcome::Superseded));
-                Verdict::Superseded
-            }
-            Evaluation::Taken(outcome, forms) => {
-                let position = self.settle(head, settled(outcome));
-                self.apply(position, head, body, forms);
-                match outcome {
-                    Outcome::Unscored(reason) => Verdict::Unscored(reason),
-                    _ => Verdict::Accepted,
-                }
-            }
-        }
+            Evaluation::Taken(outcome, forms) => (outcome, Verdict::Accepted, forms),
+        };
+        self.take(head, body, outcome, stored_at, forms);
+        verdict
     }
 
     /// Keeps a receipt `held` for a record that the caller holds for a reason of its own (its time lies ahead of the
@@ -136,14 +124,14 @@ impl Patient {
 
     /// The wait of a held record ended: its receipt becomes rejected. Nothing happens where no such record is held.
     pub fn give_up(&mut self, kind: InputKind, id: &str, revision: i32, reason: Reason, stored_at: Instant) {
-        let Ok(position) = self.find(kind, id, revision) else { return };
-        let Some(record) = self.records.get_mut(position).filter(|record| record.outcome == Outcome::Held)
-        else {
-            return;
-        };
-        record.outcome = Outcome::Rejected(reason);
-        record.stored_at = stored_at;
-        record.receipt_due = true;
+        let Some(at) = self.store.look_up(kind, id, revision).exact else { return };
+        self.store.change(at, |record| {
+            if record.outcome == Outcome::Held {
+                record.outcome = Outcome::Rejected(reason);
+                record.stored_at = stored_at;
+                record.receipt_due = true;
+            }
+        });
     }
 
     /// The receipts and scores that differ from what was last issued, over `out`, and marks them issued. Scores that
@@ -167,47 +155,43 @@ impl Patient {
         if head.id.is_empty() {
             return Verdict::Rejected { reason: Reason::MissingId, place: String::new() };
         }
-        if let Some(known) = self.recognise(head) {
+        let seen = self.store.look_up(head.kind, head.id, head.revision);
+        if let Some(known) = self.recognise(head, &seen) {
             return known;
         }
-        self.settle(head, Settled { event_at: head.event_at, episode: None, outcome, stored_at });
+        self.take(head, &Body::Event, outcome, stored_at, Forms::default());
         verdict
     }
 
-    fn find(&self, kind: InputKind, id: &str, revision: i32) -> Result<usize, usize> {
-        self.records.binary_search_by(|record| record.key().cmp(&(kind, id, revision)))
-    }
-
-    fn enrolments(&self) -> &[Record] {
-        let end = self.records.partition_point(|record| record.kind <= InputKind::Enrolment);
-        self.records.get(..end).unwrap_or_default()
-    }
-
     /// Counts a copy. `None`: the record is new, or is to be evaluated anew.
-    fn recognise(&mut self, head: &RecordHead<'_>) -> Option<Verdict> {
-        let position = self.find(head.kind, head.id, head.revision).ok()?;
-        let record = self.records.get_mut(position)?;
-        if matches!(record.outcome, Outcome::Rejected(_)) {
-            if !head.retry {
-                record.duplicates = record.duplicates.saturating_add(1);
-                record.receipt_due = true;
+    fn recognise(&mut self, head: &RecordHead<'_>, seen: &Seen) -> Option<Verdict> {
+        let mut verdict = None;
+        self.store.change(seen.exact?, |record| {
+            let rejected = matches!(record.outcome, Outcome::Rejected(_));
+            if head.retry {
+                verdict =
+                    if rejected || record.outcome == Outcome::Held { None } else { Some(Verdict::Duplicate) };
+                return;
             }
-            return None;
-        }
-        if head.retry {
-            return if record.outcome == Outcome::Held { None } else { Some(Verdict::Duplicate) };
-        }
-        record.receipt_due = true;
-        if record.digest == head.digest {
-            record.duplicates = record.duplicates.saturating_add(1);
-            Some(Verdict::Duplicate)
-        } else {
-            record.conflicts = record.conflicts.saturating_add(1);
-            Some(Verdict::Conflict)
-        }
+            record.receipt_due = true;
+            if rejected || record.digest == head.digest {
+                record.duplicates = record.duplicates.saturating_add(1);
+                verdict = (!rejected).then_some(Verdict::Duplicate);
+            } else {
+                record.conflicts = record.conflicts.saturating_add(1);
+                verdict = Some(Verdict::Conflict);
+            }
+        });
+        verdict
     }
 
-    fn evaluate(&mut self, head: &RecordHead<'_>, body: &Body<'_>, library: &Library) -> Evaluation {
+    fn evaluate(
+        &mut self,
+        head: &RecordHead<'_>,
+        body: &Body<'_>,
+        seen: &Seen,
+        library: &Library,
+    ) -> Evaluation {
         let withdrawn = head.status == RecordStatus::EnteredInError;
         let mut taken = (Outcome::Accepted, Forms::default());
         let checked = match body {
@@ -225,197 +209,161 @@ impl Patient {
             Body::Upload(UploadFact { episode_id: Some(episode), .. }) => !self.knows_episode(episode),
             Body::Upload(_) | Body::Event => !self.is_enrolled(),
         };
-        if waits {
-            return Evaluation::Held;
+        match taken {
+            _ if waits => Evaluation::Held,
+            _ if seen.higher_taken => Evaluation::Superseded,
+            (outcome, forms) => Evaluation::Taken(outcome, forms),
         }
-        let revisions = self.revisions(head.kind, head.id);
-        let known = self.records.get(revisions).unwrap_or_default();
-        if known.iter().any(|record| record.revision > head.revision && record.outcome.counts()) {
-            return Evaluation::Superseded;
-        }
-        let (outcome, forms) = taken;
-        Evaluation::Taken(outcome, forms)
     }
 
-    /// Positions of all revisions of one id.
-    fn revisions(&self, kind: InputKind, id: &str) -> std::ops::Range<usize> {
-        let start = self.records.partition_point(|record| (record.kind, &*record.id) < (kind, id));
-        let rest = self.records.get(start..).unwrap_or_default();
-        start..start + rest.iter().take_while(|record| (record.kind, &*record.id) == (kind, id)).count()
-    }
-
-    /// Writes the record's receipt; answers its position.
-    fn settle(&mut self, head: &RecordHead<'_>, settled: Settled<'_>) -> usize {
-        let mut record = Record {
+    /// Writes the record's receipt and, where it is in force now, what it says.
+    fn take(
+        &mut self,
+        head: &RecordHead<'_>,
+        body: &Body<'_>,
+        outcome: Outcome,
+        stored_at: Instant,
+        mut forms: Forms,
+    ) {
+        let mut issued = Vec::new();
+        if outcome.in_force() {
+            if let Some(bytes) = self.supersede(head) {
+                let earlier = View::read(0, &bytes).and_then(|view| view.record()?.upload);
+                if let Some(earlier) = earlier.filter(|earlier| !earlier.issued.is_empty()) {
+                    forms.replace(earlier.forms);
+                    issued = earlier.issued;
+                }
+            }
+        }
+        let (event_at, episode) = match body {
+            Body::Upload(upload) => (upload.answered_at, upload.episode_id),
+            Body::Enrolment(fact) => (head.event_at, Some(fact.episode_id)),
+            Body::Event => (head.event_at, None),
+        };
+        let episode = episode.map(|episode| self.names.intern(episode));
+        let upload = match body {
+            Body::Upload(fact) if outcome.in_force() => Some(Upload {
+                uploaded_at: fact.uploaded_at,
+                respondent: self.names.intern(fact.respondent),
+                withdrawn: head.status == RecordStatus::EnteredInError,
+                forms: &forms.0,
+                issued,
+            }),
+            _ => None,
+        };
+        let has_upload = upload.is_some();
+        self.settle(Record {
             kind: head.kind,
-            id: head.id.into(),
+            id: Id::new(head.id),
             revision: head.revision,
             source: head.source,
-            outcome: settled.outcome,
+            outcome,
             receipt_due: true,
             duplicates: 0,
             conflicts: 0,
-            episode: settled.episode.map(|episode| self.names.intern(episode)),
+            episode,
             digest: head.digest,
-            event_at: settled.event_at,
-            stored_at: settled.stored_at,
-            content: Content::Nothing,
-        };
-        match self.find(head.kind, head.id, head.revision) {
-            Ok(position) => {
-                if let Some(known) = self.records.get_mut(position) {
-                    record.succeed(known);
-                    *known = record;
-                }
-                position
-            }
-            Err(position) => {
-                self.records.insert(position, record);
-                for entry in &mut self.timeline {
-                    *entry += u32::from(usize_of(*entry) >= position);
-                }
-                position
+            event_at,
+            stored_at,
+            upload,
+        });
+        if has_upload {
+            self.touch(event_at);
+        }
+        if let Body::Enrolment(fact) = body {
+            if outcome.counts() {
+                self.enrol(head, fact, outcome);
             }
         }
     }
 
-    /// Puts an accepted record in force, in place of the revision that was.
-    fn apply(&mut self, position: usize, head: &RecordHead<'_>, body: &Body<'_>, forms: Forms) {
-        match body {
-            Body::Enrolment(fact) => {
-                let before = self.attributions();
-                self.supersede(position);
-                if head.status != RecordStatus::EnteredInError {
-                    let statement = Statement::new(fact, &mut self.names);
-                    self.put(position, Content::Statement(Box::new(statement)));
-                }
-                self.mark_receipts(&before);
-                self.due = Due::All;
-            }
-            Body::Upload(fact) => self.apply_upload(position, head, fact, forms),
-            Body::Event => {
-                self.supersede(position);
+    /// Puts the record's receipt in its place, and what was known of it before out of the way.
+    fn settle(&mut self, mut record: Record<'_>) {
+        let known = record.id.with(|id| self.store.look_up(record.kind, id, record.revision).exact);
+        if let Some(known) = known {
+            let bytes = self.store.cut(known);
+            if let Some(before) = View::read(0, &bytes).and_then(|view| view.record()) {
+                record.succeed(&before);
             }
         }
+        self.store.insert(&record);
     }
 
-    fn apply_upload(&mut self, position: usize, head: &RecordHead<'_>, fact: &UploadFact<'_>, forms: Forms) {
-        let earlier = self.supersede(position);
-        let (forms, issued) = match earlier {
-            Content::Upload(earlier) if !earlier.issued.is_empty() => {
-                (forms.replacing(&earlier.forms), earlier.issued)
-            }
-            _ => (forms, Box::default()),
-        };
-        let upload = Upload {
-            uploaded_at: fact.uploaded_at,
-            respondent: self.names.intern(fact.respondent),
-            withdrawn: head.status == RecordStatus::EnteredInError,
-            forms,
-            issued,
-        };
-        self.put(position, Content::Upload(Box::new(upload)));
-        self.enter_timeline(position);
-        self.touch(fact.answered_at);
-    }
-
-    fn put(&mut self, position: usize, content: Content) {
-        if let Some(record) = self.records.get_mut(position) {
-            record.content = content;
+    /// Takes the revision in force below `head` out of force; answers how it was kept.
+    fn supersede(&mut self, head: &RecordHead<'_>) -> Option<Vec<u8>> {
+        let at = self.store.look_up(head.kind, head.id, head.revision).lower_in_force?;
+        let bytes = self.store.cut(at);
+        let mut record = View::read(0, &bytes)?.record()?;
+        record.outcome = Outcome::Superseded;
+        record.receipt_due = true;
+        let was_upload = record.upload.take().is_some();
+        self.store.insert(&record);
+        let answered_at = record.event_at;
+        if was_upload {
+            self.touch(answered_at);
         }
+        Some(bytes)
     }
 
-    /// Takes the revision in force before `position` out of force; answers what it said.
-    fn supersede(&mut self, position: usize) -> Content {
-        let Some(record) = self.records.get(position) else { return Content::Nothing };
-        let revisions = self.revisions(record.kind, &record.id);
-        let mut said = Content::Nothing;
-        for earlier in revisions.start..position {
-            let Some(record) = self.records.get_mut(earlier) else { continue };
-            if !matches!(record.outcome, Outcome::Accepted | Outcome::Unscored(_)) {
-                continue;
-            }
-            record.outcome = Outcome::Superseded;
-            record.receipt_due = true;
-            said = std::mem::replace(&mut record.content, Content::Nothing);
-            if matches!(said, Content::Upload(_)) {
-                let answered_at = record.event_at;
-                self.timeline.retain(|entry| usize_of(*entry) != earlier);
-                self.touch(answered_at);
-            }
+    /// An accepted enrolment: what it says holds if it is in force and no withdrawal; its episode is known either way.
+    fn enrol(&mut self, head: &RecordHead<'_>, fact: &EnrolmentFact<'_>, outcome: Outcome) {
+        let episode = self.names.intern(fact.episode_id);
+        if !self.known_episodes.contains(&episode) {
+            self.known_episodes.reserve_exact(1);
+            self.known_episodes.push(episode);
         }
-        said
+        if !outcome.in_force() {
+            return;
+        }
+        let before = self.attributions();
+        let statement = Statement::new(head.id, fact, &mut self.names);
+        self.statements.retain(|known| known.id != statement.id);
+        if head.status != RecordStatus::EnteredInError {
+            self.statements.reserve_exact(1);
+            self.statements.push(statement);
+        }
+        self.mark_receipts(&before);
+        self.all_due();
     }
 
-    fn enter_timeline(&mut self, position: usize) {
-        let order = |position: usize| {
-            let record = self.records.get(position)?;
-            Some((record.event_at, record.upload()?.uploaded_at, &*record.id))
-        };
-        let own = order(position);
-        let at = self.timeline.partition_point(|entry| order(usize_of(*entry)) < own);
-        let entry =
-            u32::try_from(position).expect("a patient's records fill memory before they fill 32 bits");
-        self.timeline.insert(at, entry);
+    fn all_due(&mut self) {
+        self.due = Due::All;
+        self.tails = Box::default();
     }
 
     /// An upload answered at `answered_at` came, changed or went: what was answered later may differ, and everything
     /// where it could be a baseline.
     fn touch(&mut self, answered_at: Instant) {
-        let before_a_treatment = || {
-            let episodes = self.episode_syms();
-            episodes
-                .into_iter()
-                .filter_map(|episode| self.treated_at(episode))
-                .any(|treated| answered_at < treated)
-        };
+        let episodes = self.episode_syms();
+        let mut treatments = episodes.into_iter().filter_map(|episode| self.treated_at(episode));
+        if treatments.any(|treated| answered_at < treated) {
+            self.all_due();
+        }
         self.due = match self.due {
             Due::All => Due::All,
-            _ if before_a_treatment() => Due::All,
             Due::Nothing => Due::From(answered_at),
             Due::From(earlier) => Due::From(earlier.min(answered_at)),
         };
     }
 
-    fn attributions(&self) -> Vec<AttributionSyms> {
-        self.records.iter().map(|record| self.attribution_of(record)).collect()
+    /// Who each record belongs to, with its place in the store.
+    fn attributions(&self) -> Vec<(usize, AttributionSyms)> {
+        let of = |view: View<'_>| {
+            let episode = view.facts().and_then(|facts| facts.episode);
+            (view.at, self.attribution_of(episode, view.event_at))
+        };
+        self.store.views().map(of).collect()
     }
 
     /// Marks the receipts whose attribution is not that of `before`.
-    fn mark_receipts(&mut self, before: &[AttributionSyms]) {
+    fn mark_receipts(&mut self, before: &[(usize, AttributionSyms)]) {
         let after = self.attributions();
-        for ((record, before), after) in self.records.iter_mut().zip(before).zip(&after) {
-            record.receipt_due |= before != after;
-        }
-    }
-
-    fn issue_receipts(&mut self, out: &mut Changes) {
-        for position in 0..self.records.len() {
-            let Some(record) = self.records.get_mut(position) else { continue };
-            if !std::mem::take(&mut record.receipt_due) {
-                continue;
+        for ((at, before), (_, after)) in before.iter().zip(&after) {
+            if before != after {
+                self.store.change(*at, |record| record.receipt_due = true);
             }
-            let Some(record) = self.records.get(position) else { continue };
-            let (outcome, reason) = record.outcome.words();
-            out.receipts.push(ReceiptChange {
-                kind: record.kind,
-                id: record.id.as_ref().into(),
-                revision: record.revision,
-                outcome,
-                reason,
-                copies: record.copies(),
-                duplicates: record.duplicates,
-                conflicts: record.conflicts,
-                stored_at: record.stored_at,
-                attribution: self.owned(self.attribution_of(record)),
-                source: record.source,
-            });
         }
     }
-}
-
-fn usize_of(entry: u32) -> usize {
-    usize::try_from(entry).unwrap_or(usize::MAX)
 }
 
 fn check_enrolment(fact: &EnrolmentFact<'_>) -> Result<(), (Reason, String)> {
@@ -437,7 +385,7 @@ fn score_forms(
     if upload.forms.is_empty() {
         return Err((Reason::NoForms, "forms".to_owned()));
     }
-    let mut packer = Packer::default();
+    let mut forms = Forms::default();
     let mut values = Vec::new();
     let mut unscored = None;
     let mut any_scored = false;
@@ -460,11 +408,11 @@ fn score_forms(
         any_scored |= missing.is_none();
         unscored = unscored.or(missing);
         let head = FormHead { instrument: names.intern(&document.id), version: document.version, state };
-        packer.push(head, if missing.is_none() { &values } else { &[] });
+        forms.push(head, if missing.is_none() { &values } else { &[] });
     }
     let outcome = match unscored {
         Some(reason) if !any_scored => Outcome::Unscored(reason),
         _ => Outcome::Accepted,
     };
-    Ok((outcome, packer.finish()))
+    Ok((outcome, forms))
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::names::Shared;
 use crate::facts::{InputKind, Source};
 use crate::reason::Reason;
 use crate::time::Instant;
+use crate::zone::Zones;
 
 /// What became of one offered record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub struct Attribution<'a> {
     pub procedure: Option<&'a str>,
 }
 
-/// [`Attribution`], owned; texts are shared with the patient's state.
+/// [`Attribution`], owned; rows share their texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnedAttribution {
     /// Who treats.
@@ -198,13 +200,24 @@ impl ScoreChange {
     }
 }
 
-/// Rows that differ from what was last issued.
+/// Rows that differ from what was last issued. One of these serves many patients, one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Receipts, by stream, id and revision.
     pub receipts: Vec<ReceiptChange>,
     /// Scores, by answer time, episode and form.
     pub scores: Vec<ScoreChange>,
+    pub(super) scratch: Scratch,
+}
+
+/// Room that is used again, and what rows of different patients share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) shared: Shared,
+    pub(super) zones: Zones,
+    pub(super) slopes: Vec<f64>,
+    pub(super) values: Vec<f64>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Changes {
