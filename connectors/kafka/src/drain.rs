@@ -3,6 +3,7 @@
 //! rust-rdkafka hands out one message per call; `rd_kafka_consume_batch_queue` drains 1.5 times as fast with one
 //! allocation per batch.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,15 @@ pub struct Assigned {
     pub partition: i32,
     /// The first offset.
     pub from: i64,
+}
+
+/// A part of a partition: from `from.from` up to `until`, exclusive.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// Where it begins, and the number that its records get.
+    pub from: Assigned,
+    /// Where it ends; not beyond the partition's end.
+    pub until: i64,
 }
 
 /// A reader of assigned partitions.
@@ -200,6 +210,52 @@ impl Drain {
             }
         }
         Ok(at)
+    }
+}
+
+impl Drain {
+    /// Hands every record of these parts to `each`, as (batch, place in it), each partition in its order. Leaves nothing
+    /// assigned.
+    ///
+    /// # Errors
+    /// When the broker can't be reached for 60 s.
+    pub fn read_ranges(
+        &mut self,
+        ranges: &[Range],
+        each: &mut dyn FnMut(&KafkaBatch, usize),
+    ) -> Result<(), LogError> {
+        let wanted: Vec<&Range> = ranges.iter().filter(|range| range.from.from < range.until).collect();
+        let mut open: BTreeMap<(TopicId, i32), i64> =
+            wanted.iter().map(|range| ((range.from.id, range.from.partition), range.until)).collect();
+        self.assign(&wanted.iter().map(|range| range.from.clone()).collect::<Vec<_>>())?;
+        let mut idle = 0;
+        while !open.is_empty() {
+            let batch = self.poll(Duration::from_millis(500), BATCH_RECORDS_MAX)?;
+            for i in 0..batch.len() {
+                let record = batch.get(i);
+                let part = (record.topic, batch.partition(i));
+                let Some(&until) = open.get(&part) else { continue };
+                if record.offset.0 < until {
+                    each(&batch, i);
+                }
+                if record.offset.next().0 >= until {
+                    open.remove(&part);
+                }
+            }
+            // The end may be transaction markers, which are not handed out.
+            for (topic, partition, end) in &batch.ends {
+                if open.get(&(*topic, *partition)).is_some_and(|until| end >= until) {
+                    open.remove(&(*topic, *partition));
+                }
+            }
+            idle = if batch.is_empty() && batch.ends.is_empty() { idle + 1 } else { 0 };
+            if idle > 120 {
+                return Err(LogError::Unavailable(
+                    "partitions were silent for 60 s before their ends".into(),
+                ));
+            }
+        }
+        self.assign(&[])
     }
 }
 
