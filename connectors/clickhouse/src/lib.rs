@@ -17,6 +17,7 @@ mod coverage;
 mod error;
 mod migrate;
 mod output;
+mod read_back;
 mod report;
 mod store;
 

@@ -42,6 +42,8 @@ pub(crate) fn server_properties(log_dir: &Path, port: u16, controller_port: u16)
     set("broker.session.timeout.ms", &2000);
     set("broker.heartbeat.interval.ms", &500);
     set("group.initial.rebalance.delay.ms", &0);
+    // a test may want a dead member noticed sooner than after 6 s
+    set("group.min.session.timeout.ms", &1000);
 
     set("message.max.bytes", &RECORD_BYTES_MAX);
     set("replica.fetch.max.bytes", &RECORD_BYTES_MAX);

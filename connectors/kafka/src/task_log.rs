@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aftercare_stream::log::{LogError, Outgoing, RecordRef, TaskLog};
+use aftercare_stream::log::{Batch, LogError, Outgoing, RecordRef, TaskLog};
 use aftercare_stream::position::{Offset, Positions, ResumeAt, TopicId};
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -42,6 +42,38 @@ pub struct TaskLogSettings {
     pub group: Option<GroupMetadata>,
     /// Settings that go over the reader's defaults.
     pub reader: Vec<(&'static str, &'static str)>,
+    /// Called with the name of each step as it is passed, for tests that end the process there. See [`steps`].
+    pub probe: fn(&'static str),
+}
+
+/// The steps of a task's log that a probe is told of.
+pub mod steps {
+    /// The predecessor is fenced, its transaction settled.
+    pub const TAKEN_OVER: &str = "task.taken-over";
+    /// One more record of the changelog was read.
+    pub const RESTORING: &str = "task.restoring";
+    /// The changelog was read to its end.
+    pub const RESTORED: &str = "task.restored";
+    /// Reading from known positions has begun.
+    pub const RESUMED: &str = "task.resumed";
+    /// Records were read.
+    pub const POLLED: &str = "task.polled";
+    /// One more record, not of the changelog, was written in the open transaction.
+    pub const SENT: &str = "task.sent";
+    /// One more record of the changelog was written in the open transaction.
+    pub const CHANGELOG_SENT: &str = "task.changelog-sent";
+    /// All records of the transaction were written, its positions were not.
+    pub const COMMIT_CALLED: &str = "task.commit-called";
+    /// The positions were sent in the transaction; the commit follows at once.
+    pub const COMMITTING: &str = "task.committing";
+    /// The cluster has confirmed the commit.
+    pub const COMMITTED: &str = "task.committed";
+    /// The transaction was aborted.
+    pub const ABORTED: &str = "task.aborted";
+    /// The changelog is about to be cut.
+    pub const CUTTING: &str = "task.cutting";
+    /// The changelog was cut.
+    pub const CUT: &str = "task.cut";
 }
 
 /// The log of one task.
@@ -213,16 +245,21 @@ impl TaskLog for KafkaTaskLog {
     type Batch = KafkaBatch;
 
     fn take_over(&mut self) -> Result<(), LogError> {
-        self.producer.init_transactions(CALL).map_err(|e| log_error("take over", e))
+        self.producer.init_transactions(CALL).map_err(|e| log_error("take over", e))?;
+        (self.settings.probe)(steps::TAKEN_OVER);
+        Ok(())
     }
 
     fn read_changelog(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), LogError> {
         let from = self.assigned(self.settings.changelog, 0);
+        let probe = self.settings.probe;
         self.drain.read_through(from, None, &mut |record| {
             if let Some(value) = record.value {
                 each(value);
             }
+            probe(steps::RESTORING);
         })?;
+        probe(steps::RESTORED);
         Ok(())
     }
 
@@ -238,11 +275,17 @@ impl TaskLog for KafkaTaskLog {
 
     fn resume(&mut self, from: &Positions) -> Result<(), LogError> {
         let assigned: Vec<_> = from.iter().map(|(topic, at)| self.assigned(topic, at.0)).collect();
-        self.drain.assign(&assigned)
+        self.drain.assign(&assigned)?;
+        (self.settings.probe)(steps::RESUMED);
+        Ok(())
     }
 
     fn poll(&mut self, wait: Duration) -> Result<KafkaBatch, LogError> {
-        self.drain.poll(wait, BATCH_RECORDS_MAX)
+        let batch = self.drain.poll(wait, BATCH_RECORDS_MAX)?;
+        if !batch.is_empty() {
+            (self.settings.probe)(steps::POLLED);
+        }
+        Ok(batch)
     }
 
     fn send(&mut self, record: &Outgoing<'_>) -> Result<(), LogError> {
@@ -255,6 +298,8 @@ impl TaskLog for KafkaTaskLog {
                 self.produce_with_headers(record)?
             };
             if sent {
+                let changelog = record.topic == self.settings.changelog;
+                (self.settings.probe)(if changelog { steps::CHANGELOG_SENT } else { steps::SENT });
                 return Ok(());
             }
             // The client's queue is full: the broker sets the pace.
@@ -267,7 +312,9 @@ impl TaskLog for KafkaTaskLog {
 
     fn commit(&mut self, positions: &Positions) -> Result<(), LogError> {
         self.begin()?;
+        (self.settings.probe)(steps::COMMIT_CALLED);
         self.send_positions(positions)?;
+        (self.settings.probe)(steps::COMMITTING);
         let deadline = Instant::now() + COMMIT_GIVE_UP;
         loop {
             let wait = i32::try_from(CALL.as_millis()).expect("10 s");
@@ -276,6 +323,7 @@ impl TaskLog for KafkaTaskLog {
             let error = unsafe { TransactionError::take(sys::rd_kafka_commit_transaction(client, wait)) };
             let Some(error) = error else {
                 self.open = false;
+                (self.settings.probe)(steps::COMMITTED);
                 return Ok(());
             };
             // No answer is not an answer: the same commit is asked again until there is one.
@@ -294,6 +342,7 @@ impl TaskLog for KafkaTaskLog {
             match self.producer.abort_transaction(CALL) {
                 Ok(()) => {
                     self.open = false;
+                    (self.settings.probe)(steps::ABORTED);
                     return Ok(());
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
@@ -310,7 +359,10 @@ impl TaskLog for KafkaTaskLog {
 
     fn truncate_changelog(&mut self, before: Offset) -> Result<(), LogError> {
         let name = self.name(self.settings.changelog);
+        (self.settings.probe)(steps::CUTTING);
         topics::delete_before(&self.cluster, name, self.settings.partition, before.0)
-            .map_err(|e| LogError::Unavailable(e.to_string()))
+            .map_err(|e| LogError::Unavailable(e.to_string()))?;
+        (self.settings.probe)(steps::CUT);
+        Ok(())
     }
 }

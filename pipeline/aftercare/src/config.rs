@@ -6,6 +6,7 @@ use std::path::Path;
 
 use aftercare_kafka::Cluster;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
+use aftercare_stream::changelog::RoundPolicy;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -112,6 +113,8 @@ pub(crate) struct Task {
     pub(crate) hold_ms_max: i64,
     pub(crate) held_records_max: usize,
     pub(crate) held_bytes_max: u64,
+    /// The state is written again, so that the changelog can be cut, when the changes since exceed this.
+    pub(crate) round_bytes_min: u64,
 }
 
 impl Default for Task {
@@ -127,6 +130,7 @@ impl Default for Task {
             hold_ms_max: limits.hold_ms_max,
             held_records_max: limits.held_records_max,
             held_bytes_max: limits.held_bytes_max,
+            round_bytes_min: task.rounds.changes_bytes_min,
         }
     }
 }
@@ -256,6 +260,7 @@ impl Config {
             ticks: if task.ticks == "external" { Ticks::External } else { defaults.ticks },
             commit_ms_busy: task.commit_ms_busy,
             poll_ms: task.poll_ms,
+            rounds: RoundPolicy { changes_bytes_min: task.round_bytes_min, ..defaults.rounds },
             limits: Limits {
                 future_ms_max: task.future_ms_max,
                 future_wait_ms_max: task.future_wait_ms_max,

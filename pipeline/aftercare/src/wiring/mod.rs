@@ -2,6 +2,7 @@
 
 pub(crate) mod documents;
 pub(crate) mod engines;
+pub(crate) mod faults;
 pub(crate) mod logging;
 pub(crate) mod metrics;
 pub(crate) mod sink;

@@ -15,6 +15,7 @@ use aftercare_stream::log::Batch;
 use aftercare_stream::position::TopicId;
 use tokio::runtime::Handle;
 
+use super::faults::passing;
 use super::wall_clock;
 use crate::config;
 
@@ -107,13 +108,18 @@ impl Sink<'_> {
                 assigned.push(Assigned { id, topic: topic.clone(), partition, from });
             }
         }
-        Ok(self.drain.assign(&assigned)?)
+        self.drain.assign(&assigned)?;
+        passing("sink.assigned");
+        Ok(())
     }
 
     fn turn(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         let flush = Duration::from_millis(self.settings.flush_ms);
         let left = self.waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
         let batch = self.drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?;
+        if !batch.is_empty() {
+            passing("sink.read");
+        }
         self.waiting.add(batch, &self.stats);
         let due = self.waiting.since.is_some_and(|since| since.elapsed() >= flush);
         if due || self.waiting.rows >= self.settings.rows_max {
@@ -137,10 +143,15 @@ impl Sink<'_> {
             .iter()
             .map(|((table, partition), at)| (self.cluster.topic(TABLES[*table].topic()), *partition, *at))
             .collect();
-        if !positions.is_empty()
-            && let Err(error) = self.positions.commit(&positions)
-        {
-            tracing::warn!(%error, "positions not moved; these rows will be inserted again and replace themselves");
+        if positions.is_empty() {
+            return;
+        }
+        passing("sink.moving");
+        match self.positions.commit(&positions) {
+            Ok(()) => passing("sink.moved"),
+            Err(error) => {
+                tracing::warn!(%error, "positions not moved; these rows will be inserted again and replace themselves");
+            }
         }
     }
 
@@ -156,9 +167,12 @@ impl Sink<'_> {
         records.sort_by_key(|(partition, _)| *partition);
         while !stop.load(Relaxed) {
             let done = self.runtime.block_on(async {
+                passing("sink.inserting");
                 let inserted = self.store.insert_partitions(table, &records).await?;
-                kill_point("between-insert-and-coverage");
-                self.store.insert_coverage(&inserted.coverage(wall_clock())).await
+                passing("sink.inserted");
+                self.store.insert_coverage(&inserted.coverage(wall_clock())).await?;
+                passing("sink.covered");
+                Ok(())
             });
             match done {
                 Ok(()) => {
@@ -216,13 +230,5 @@ impl Waiting {
             (partition, self.batches[batch].header(i, headers::DEAD_LETTER).unwrap_or_default())
         };
         self.records[table].iter().map(row).collect()
-    }
-}
-
-/// Ends the process, as `kill -9` would, at the named point, when the environment asks for it: the kill test's way to
-/// hit places that chance rarely does. Only in builds with debug assertions.
-pub(crate) fn kill_point(name: &str) {
-    if cfg!(debug_assertions) && std::env::var_os("AFTERCARE_KILL_POINT").is_some_and(|at| at == name) {
-        std::process::abort();
     }
 }

@@ -15,7 +15,7 @@ use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::{Ended, Task};
 use aftercare_runtime::topics::{self, CONTRACTS, TASK_STATE};
 
-use super::{metrics, wall_clock};
+use super::{faults, metrics, wall_clock};
 
 /// After a failure a task is started again, no more often than this.
 const RESTART: Duration = Duration::from_secs(1);
@@ -127,5 +127,6 @@ pub(crate) fn settings(partition: i32, group: Option<GroupMetadata>) -> TaskLogS
         broadcast: vec![CONTRACTS],
         group,
         reader: Vec::new(),
+        probe: faults::passing,
     }
 }
