@@ -47,8 +47,8 @@ type Name = (Box<str>, Box<str>);
 /// All documents that are known, by id and version.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    instruments: BTreeMap<Arc<str>, Versions<Arc<InstrumentDocument>>>,
-    plans: BTreeMap<Arc<str>, Versions<Arc<PlanDocument>>>,
+    instruments: Shelf<InstrumentDocument>,
+    plans: Shelf<PlanDocument>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -81,12 +81,12 @@ impl Library {
                 let document = InstrumentDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
                 self.comparable(&document)?;
-                self.instruments.entry(document.id.clone()).or_default().insert(version, Arc::new(document));
+                self.instruments.put(document.id.clone(), version, document);
             }
             PLAN => {
                 let document = PlanDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
-                self.plans.entry(document.id.clone()).or_default().insert(version, Arc::new(document));
+                self.plans.put(document.id.clone(), version, document);
             }
             _ => {}
         }
@@ -108,25 +108,29 @@ impl Library {
 
     /// The instrument `id` in that version; `None`: the newest known.
     pub fn instrument(&self, id: &str, version: Option<i32>) -> Option<&Arc<InstrumentDocument>> {
-        at(self.instruments.get(id)?, version)
+        self.instruments.get(id, version)
     }
 
     /// The newest version of the plan `id`.
     pub fn plan(&self, id: &str) -> Option<&Arc<PlanDocument>> {
-        at(self.plans.get(id)?, None)
+        self.plans.get(id, None)
     }
 
     /// The text of any document; `None` as version: the newest known.
     pub fn text(&self, kind: &str, id: &str, version: Option<i32>) -> Option<&str> {
         let versions = self.texts.get(&(Box::from(kind), Box::from(id)))?;
-        at(versions, version).map(|text| &**text)
+        let found = match version {
+            Some(version) => versions.get(&version),
+            None => versions.values().next_back(),
+        };
+        found.map(|text| &**text)
     }
 
     /// What does not fit between documents: plans that name an instrument or a value set that is not known. (Documents
     /// arrive in any order, so that [`Library::add`] cannot ask this.)
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for plan in self.plans.values().flat_map(|versions| versions.values()) {
+        for plan in self.plans.all() {
             for (position, part) in plan.instruments.iter().enumerate() {
                 let place = format!("plan {} version {}, instruments[{position}]", plan.id, plan.version);
                 let known = self.instrument(&part.id, None);
@@ -144,10 +148,39 @@ impl Library {
     }
 }
 
-fn at<T>(versions: &Versions<T>, version: Option<i32>) -> Option<&T> {
-    match version {
-        Some(version) => versions.get(&version),
-        None => versions.values().next_back(),
+/// Documents of one kind by id and version. They are few and looked up often: a short list beats a tree.
+#[derive(Clone, Debug)]
+struct Shelf<T>(Vec<(Arc<str>, Vec<(i32, Arc<T>)>)>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Shelf<T> {
+        Shelf(Vec::new())
+    }
+}
+
+impl<T> Shelf<T> {
+    fn put(&mut self, id: Arc<str>, version: i32, document: T) {
+        let position = self.0.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+            self.0.push((id, Vec::new()));
+            self.0.len() - 1
+        });
+        if let Some((_, versions)) = self.0.get_mut(position) {
+            versions.push((version, Arc::new(document)));
+            versions.sort_by_key(|(version, _)| *version);
+        }
+    }
+
+    fn get(&self, id: &str, version: Option<i32>) -> Option<&Arc<T>> {
+        let (_, versions) = self.0.iter().find(|(known, _)| **known == *id)?;
+        let found = match version {
+            Some(version) => versions.iter().find(|(known, _)| *known == version),
+            None => versions.last(),
+        };
+        found.map(|(_, document)| document)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.0.iter().flat_map(|(_, versions)| versions.iter().map(|(_, document)| document))
     }
 }
 

@@ -4,6 +4,9 @@ const TEN_THOUSANDTHS: f64 = 10_000.0;
 /// Magnitudes up to here are tried as ten-thousandths; whole doubles below it are exact.
 const PACKED_MAX: f64 = 1e14;
 
+/// Most bytes of a varint.
+pub(super) const VARINT_MAX: usize = 10;
+
 pub(super) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -22,7 +25,7 @@ pub(super) fn write_double(out: &mut Vec<u8>, value: f64) {
         Some(whole) => write_varint(out, zigzag(whole) << 1),
         None => {
             write_varint(out, 1);
-            out.extend(value.to_bits().to_le_bytes());
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
     }
 }

@@ -48,7 +48,12 @@ impl Series {
 
     fn remember(&mut self, at: Instant, value: f64) {
         let gone = at.saturating_sub(Millis::days(SLOPE_DAYS));
-        self.recent.retain(|point| point.at > gone);
+        if self.recent.first().is_some_and(|first| first.at <= gone) {
+            self.recent.retain(|point| point.at > gone);
+        }
+        if self.recent.capacity() == 0 {
+            self.recent.reserve(8);
+        }
         self.recent.push(Point { at, value });
     }
 
@@ -127,11 +132,19 @@ pub(super) struct Route<'a> {
     track: Option<usize>,
 }
 
+/// Where the uploads in force are, and from which on rows are due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    pub(super) uploads: &'a [usize],
+    pub(super) first_due: usize,
+}
+
 /// An episode as a plan sees it.
 #[derive(Debug)]
 pub(super) struct Course<'a> {
     patient: &'a Patient,
     library: &'a Library,
+    uploads: &'a [usize],
     pub(super) episode: Sym,
     pub(super) plan_id: Option<Sym>,
     pub(super) plan: Option<&'a PlanDocument>,
@@ -144,15 +157,18 @@ pub(super) struct Course<'a> {
     routes: Vec<Route<'a>>,
     tracks: Vec<Track<'a>>,
     pub(super) composite: Series,
+    /// Room for the scores of one upload, by track.
+    scores: Vec<(usize, f64)>,
 }
 
 impl<'a> Course<'a> {
-    /// A course to which no upload was fed. Where the patient's tail ends at upload `first_due`, it goes on there.
+    /// A course to which no upload was fed. Where the patient's tail ends where rows are due, it goes on
+    /// there.
     pub(super) fn new(
         patient: &'a Patient,
         library: &'a Library,
         (episode, plan_id): (Sym, Option<Sym>),
-        first_due: usize,
+        places: Places<'a>,
         zones: &mut Zones,
     ) -> Course<'a> {
         let plan = plan_id.and_then(|plan| library.plan(patient.names.text(plan))).map(|plan| &**plan);
@@ -160,6 +176,7 @@ impl<'a> Course<'a> {
         let mut course = Course {
             patient,
             library,
+            uploads: places.uploads,
             episode,
             plan_id,
             plan,
@@ -170,8 +187,9 @@ impl<'a> Course<'a> {
             routes: Vec::new(),
             tracks: Vec::new(),
             composite: Series::default(),
+            scores: Vec::with_capacity(8),
         };
-        match patient.tails.iter().find(|tail| tail.is_of(&course) && tail.fed == first_due) {
+        match patient.tails.iter().find(|tail| tail.is_of(&course) && tail.fed == places.first_due) {
             Some(tail) => course.resume(tail),
             None => {
                 course.treated_day = treated_at.map(|treated| course.calendar_day(treated, zones));
@@ -182,16 +200,14 @@ impl<'a> Course<'a> {
     }
 
     /// Feeds the uploads up to and with the one of that ordinal.
-    pub(super) fn advance(&mut self, ordinal: usize, view: &View<'_>, zones: &mut Zones) {
-        if self.fed > ordinal {
-            return;
+    pub(super) fn advance(&mut self, ordinal: usize, zones: &mut Zones) {
+        let (patient, uploads) = (self.patient, self.uploads);
+        for at in uploads.iter().take(ordinal + 1).skip(self.fed) {
+            if let Some(view) = patient.store.view(*at) {
+                self.feed(&view, zones);
+            }
         }
-        let patient = self.patient;
-        for view in patient.store.uploads().take(ordinal).skip(self.fed) {
-            self.feed(&view, zones);
-        }
-        self.feed(view, zones);
-        self.fed = ordinal + 1;
+        self.fed = self.fed.max(ordinal + 1);
     }
 
     pub(super) fn track(&self, instrument: Sym) -> Option<&Track<'a>> {
@@ -232,16 +248,18 @@ impl<'a> Course<'a> {
     fn feed(&mut self, view: &View<'_>, zones: &mut Zones) {
         self.tracks.iter_mut().for_each(|track| track.series.next());
         self.composite.next();
-        let Some(scores) = self.scores(view) else { return };
+        if !self.read_scores(view) {
+            return;
+        }
         let at = view.event_at;
         let day = self.treated_day.map(|treated| self.calendar_day(at, zones).saturating_sub(treated));
         let schedule = self.plan.zip(day).map(|(plan, day)| (plan.schedule, day));
         self.slots_begun = schedule.map_or(0, |(schedule, day)| schedule.slots_begun(0, day));
         let slot = schedule.and_then(|(schedule, day)| schedule.slot(0, day));
         let step = Step { plan: self.plan, slot };
-        for (track, score) in scores {
-            if let Some(track) = self.tracks.get_mut(track) {
-                track.series.push(at, score, &step);
+        for (track, score) in &self.scores {
+            if let Some(track) = self.tracks.get_mut(*track) {
+                track.series.push(at, *score, &step);
             }
         }
         if let Some(index) = self.composite_index() {
@@ -249,21 +267,20 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The scores of an upload with their tracks; `None` where it doesn't count.
-    fn scores(&mut self, view: &View<'_>) -> Option<Vec<(usize, f64)>> {
-        let facts = view.facts()?;
+    /// Reads the scores of an upload and their tracks; answers whether it counts.
+    fn read_scores(&mut self, view: &View<'_>) -> bool {
+        self.scores.clear();
+        let Some(facts) = view.facts() else { return false };
         if facts.withdrawn || facts.episode.is_some_and(|own| own != self.episode) {
-            return None;
+            return false;
         }
-        let mut scores = Vec::with_capacity(8);
         for form in forms::read(facts.forms) {
             let (value_set, track) = self.find_route(form.head.instrument, form.head.version);
             if form.head.state == FormState::Scored {
-                let score = value_set.and_then(|set| form.value(set));
-                scores.extend(track.zip(score));
+                self.scores.extend(track.zip(value_set.and_then(|set| form.value(set))));
             }
         }
-        Some(scores)
+        true
     }
 
     fn composite_index(&self) -> Option<f64> {
@@ -279,13 +296,17 @@ impl<'a> Course<'a> {
     fn find_baselines(&mut self) {
         let Some((plan, treated)) = self.plan.zip(self.treated_at) else { return };
         let from = treated.saturating_sub(Millis::days(i64::from(plan.baseline_window_days)));
-        let patient = self.patient;
-        let before = patient.store.uploads().enumerate().take_while(|(_, view)| view.event_at < treated);
-        for (ordinal, view) in before.filter(|(_, view)| view.event_at >= from) {
+        let (patient, uploads) = (self.patient, self.uploads);
+        for (ordinal, at) in uploads.iter().enumerate() {
+            let Some(view) = patient.store.view(*at).filter(|view| view.event_at >= from) else { continue };
+            if view.event_at >= treated {
+                break;
+            }
+            self.read_scores(&view);
             let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
-            for (track, score) in self.scores(&view).unwrap_or_default() {
-                if let Some(track) = self.tracks.get_mut(track) {
-                    track.baseline = Some(Baseline { score, ordinal });
+            for (track, score) in &self.scores {
+                if let Some(track) = self.tracks.get_mut(*track) {
+                    track.baseline = Some(Baseline { score: *score, ordinal });
                 }
             }
         }
@@ -365,14 +386,14 @@ impl Tail {
 }
 
 impl Course<'_> {
-    /// Where the course stands, if all `uploads` were fed.
-    pub(super) fn tail(&self, uploads: usize) -> Option<Tail> {
+    /// Where the course stands, if all uploads were fed.
+    pub(super) fn tail(&self) -> Option<Tail> {
         let track = |track: &Track<'_>| TrackTail {
             instrument: track.instrument,
             baseline: track.baseline,
             series: track.series.tail(),
         };
-        (self.fed == uploads).then(|| Tail {
+        (self.fed == self.uploads.len()).then(|| Tail {
             episode: self.episode,
             plan: self.plan_id,
             plan_version: self.plan.map(|plan| plan.version),
@@ -402,15 +423,21 @@ impl Course<'_> {
 
     /// Reads again the points of the last days, which a tail doesn't hold.
     fn remember_recent(&mut self, fed: usize) {
-        let patient = self.patient;
-        let Some(next) = patient.store.uploads().nth(fed) else { return };
-        let gone = next.event_at.saturating_sub(Millis::days(SLOPE_DAYS));
-        for view in patient.store.uploads().take(fed).filter(|view| view.event_at > gone) {
+        let (patient, uploads) = (self.patient, self.uploads);
+        let next = uploads.get(fed).and_then(|at| patient.store.view(*at));
+        let Some(gone) = next.map(|next| next.event_at.saturating_sub(Millis::days(SLOPE_DAYS))) else {
+            return;
+        };
+        let (before, _) = uploads.split_at(fed.min(uploads.len()));
+        let is_gone = |at: &usize| patient.store.view(*at).is_none_or(|view| view.event_at <= gone);
+        let first = before.iter().rposition(is_gone).map_or(0, |position| position + 1);
+        for view in before.iter().skip(first).filter_map(|at| patient.store.view(*at)) {
             self.tracks.iter_mut().for_each(|track| track.series.next());
-            for (track, score) in self.scores(&view).unwrap_or_default() {
-                if let Some(track) = self.tracks.get_mut(track) {
-                    track.series.current = Some(score);
-                    track.series.remember(view.event_at, score);
+            self.read_scores(&view);
+            for (track, score) in &self.scores {
+                if let Some(track) = self.tracks.get_mut(*track) {
+                    track.series.current = Some(*score);
+                    track.series.remember(view.event_at, *score);
                 }
             }
             if let Some(index) = self.composite_index() {

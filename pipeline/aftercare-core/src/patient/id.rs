@@ -27,10 +27,10 @@ impl<'b> Id<'b> {
 
     pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
-            Id::Uuid(bytes) => out.extend(bytes),
+            Id::Uuid(bytes) => out.extend_from_slice(&bytes),
             Id::Text(text) => {
                 write_varint(out, text.len() as u64);
-                out.extend(text.as_bytes());
+                out.extend_from_slice(text.as_bytes());
             }
         }
     }
@@ -66,38 +66,38 @@ impl<'b> Id<'b> {
     }
 }
 
+/// The value of each letter; 255: none of a UUID's digits.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[DIGITS[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Where the first of the two digits of each byte is.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
 fn uuid(text: &[u8]) -> Option<[u8; 16]> {
-    if text.len() != UUID_LENGTH {
-        return None;
-    }
+    let text: &[u8; UUID_LENGTH] = text.try_into().ok()?;
     let mut bytes = [0u8; 16];
-    let mut digits = 0usize;
-    for (position, letter) in text.iter().enumerate() {
-        if DASHES.contains(&position) {
-            if *letter != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match letter {
-            b'0'..=b'9' => letter - b'0',
-            b'a'..=b'f' => letter - b'a' + 10,
-            _ => return None,
-        };
-        let byte = bytes.get_mut(digits / 2)?;
-        *byte = *byte << 4 | digit;
-        digits += 1;
+    let mut seen = 0;
+    for (byte, place) in bytes.iter_mut().zip(PLACES) {
+        let [high, low] = [text[place], text[place + 1]].map(|letter| VALUES[usize::from(letter)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(bytes)
+    let dashed = DASHES.iter().all(|dash| text[*dash] == b'-');
+    (dashed && seen < 16).then_some(bytes)
 }
 
 fn letters(bytes: [u8; 16]) -> [u8; UUID_LENGTH] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut letters = [b'-'; UUID_LENGTH];
-    let places = letters.iter_mut().enumerate().filter(|(position, _)| !DASHES.contains(position));
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    for ((_, letter), digit) in places.zip(digits) {
-        *letter = DIGITS.get(usize::from(digit)).copied().unwrap_or(b'?');
+    for (byte, place) in bytes.into_iter().zip(PLACES) {
+        letters[place] = DIGITS[usize::from(byte >> 4)];
+        letters[place + 1] = DIGITS[usize::from(byte & 15)];
     }
     letters
 }

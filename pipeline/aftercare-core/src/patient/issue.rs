@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::course::Course;
+use super::course::{Course, Places};
 use super::judge::{Case, Tools, rows_of};
 use super::names::Sym;
-use super::record::{Issued, Record, Upload, View};
+use super::record::{Issued, RECEIPT_DUE, Record, Upload};
 use super::rows::{Changes, ReceiptChange, ScoreChange, Scratch};
 use super::{Due, Patient};
 use crate::documents::Library;
+use crate::time::Instant;
 
 impl Patient {
     pub(super) fn issue_receipts(&mut self, out: &mut Changes) {
-        let due = self.store.views().filter(View::is_receipt_due).filter_map(|view| view.record());
-        for record in due {
+        for record in self.store.flagged(RECEIPT_DUE).filter_map(|at| self.store.record(at)) {
             let (outcome, reason) = record.outcome.words();
             let attribution = self.attribution_of(record.episode, record.event_at);
             out.receipts.push(ReceiptChange {
@@ -46,29 +46,31 @@ impl Patient {
             Due::All => None,
             Due::From(at) => Some(at),
         };
-        let early = |view: &View<'_>| from.is_some_and(|from| view.event_at < from);
-        let first_due = self.store.uploads().take_while(early).count();
+        let mut uploads = std::mem::take(&mut out.scratch.uploads);
+        self.store.uploads(&mut uploads);
+        let early =
+            |at: &usize| from.zip(self.store.view(*at)).is_some_and(|(from, view)| view.event_at < from);
+        let first_due = uploads.partition_point(early);
         let mut updates = Vec::new();
-        let mut uploads = first_due;
-        let mut judge = Judge::new(self, library, first_due, &mut out.scratch);
-        for view in self.store.uploads().skip(first_due) {
-            if let Some(issued) = judge.upload(uploads, &view, &mut out.scores) {
-                updates.push((view.at, issued));
+        let mut judge = Judge::new(self, library, Places { uploads: &uploads, first_due }, &mut out.scratch);
+        for (ordinal, at) in uploads.iter().enumerate().skip(first_due) {
+            if let Some(issued) = judge.upload(ordinal, *at, &mut out.scores) {
+                updates.push((*at, issued));
             }
-            uploads += 1;
         }
-        self.tails = judge.courses.iter().filter_map(|course| course.tail(uploads)).collect();
+        self.tails = judge.courses.iter().filter_map(Course::tail).collect();
         // from behind, so that the places of those before stay
         for (at, issued) in updates.into_iter().rev() {
             self.store.set_issued(at, issued);
         }
+        out.scratch.uploads = uploads;
     }
 }
 
 /// Forms the rows of one patient.
 struct Judge<'a> {
     library: &'a Library,
-    first_due: usize,
+    places: Places<'a>,
     episodes: Vec<Sym>,
     courses: Vec<Course<'a>>,
     tools: Tools<'a>,
@@ -78,16 +80,17 @@ impl<'a> Judge<'a> {
     fn new(
         patient: &'a Patient,
         library: &'a Library,
-        first_due: usize,
+        places: Places<'a>,
         scratch: &'a mut Scratch,
     ) -> Judge<'a> {
         let episodes = patient.episode_syms();
-        let tools = Tools::new(patient, scratch);
-        Judge { library, first_due, episodes, courses: Vec::new(), tools }
+        let tools = Tools::new(patient, places.uploads, scratch);
+        Judge { library, places, episodes, courses: Vec::new(), tools }
     }
 
     /// Adds the rows of one upload that differ from what was issued; answers what is issued now, where it changed.
-    fn upload(&mut self, ordinal: usize, view: &View<'a>, out: &mut Vec<ScoreChange>) -> Option<Vec<Issued>> {
+    fn upload(&mut self, ordinal: usize, at: usize, out: &mut Vec<ScoreChange>) -> Option<Vec<Issued>> {
+        let view = self.tools.patient.store.view(at)?;
         let record = view.record()?;
         let upload = record.upload.as_ref()?;
         let upload_id: Arc<str> = record.id.shared();
@@ -95,7 +98,7 @@ impl<'a> Judge<'a> {
         for (episode, stands) in self.episodes_of(&record, upload) {
             let known = issued.iter().position(|issued| issued.episode == episode);
             let had = known.and_then(|known| issued.get(known)).copied();
-            let course = if stands { self.course(episode, ordinal, view) } else { None };
+            let course = if stands { self.course(episode, ordinal, view.event_at) } else { None };
             let course = course.and_then(|course| self.courses.get(course));
             let start = out.len();
             let case = Case { record: &record, upload, upload_id: &upload_id, episode, course, had };
@@ -129,41 +132,39 @@ impl<'a> Judge<'a> {
     }
 
     /// The episode as its plan at the time of the answer sees it, with this upload fed last.
-    fn course(&mut self, episode: Sym, ordinal: usize, view: &View<'_>) -> Option<usize> {
+    fn course(&mut self, episode: Sym, ordinal: usize, at: Instant) -> Option<usize> {
         let patient = self.tools.patient;
         let zones = &mut self.tools.scratch.zones;
-        let key = (episode, patient.plan_at(episode, view.event_at));
+        let key = (episode, patient.plan_at(episode, at));
         let known = self.courses.iter().position(|course| (course.episode, course.plan_id) == key);
         let position = known.unwrap_or_else(|| {
-            self.courses.push(Course::new(patient, self.library, key, self.first_due, zones));
+            self.courses.push(Course::new(patient, self.library, key, self.places, zones));
             self.courses.len() - 1
         });
-        self.courses.get_mut(position)?.advance(ordinal, view, zones);
+        self.courses.get_mut(position)?.advance(ordinal, zones);
         Some(position)
     }
 }
 
-/// A digest of everything that rows say.
+/// A digest of everything that the rows of one upload and episode say.
 fn digest(rows: &[ScoreChange], bytes: &mut Vec<u8>) -> u64 {
     bytes.clear();
+    if let Some(row) = rows.first() {
+        write_common(row, bytes);
+    }
     for row in rows {
-        write_row(row, bytes);
+        write_own(row, bytes);
     }
     xxh3_64(bytes)
 }
 
-fn write_row(row: &ScoreChange, out: &mut Vec<u8>) {
-    for text in [&row.episode_id, &row.upload_id, &row.instrument, &row.value_set, &row.respondent] {
-        write_text(text, out);
-    }
-    for text in
-        [row.status.as_str(), row.reason.unwrap_or(""), row.index_rule.unwrap_or(""), row.source.as_str()]
-    {
+/// What is the same in all rows of one upload and episode.
+fn write_common(row: &ScoreChange, out: &mut Vec<u8>) {
+    for text in [&*row.episode_id, &row.upload_id, &row.respondent, row.source.as_str()] {
         write_text(text, out);
     }
     let attribution = &row.attribution;
     let texts = [
-        &row.baseline_upload_id,
         &attribution.organisation,
         &attribution.care_team,
         &attribution.clinician_id,
@@ -171,40 +172,51 @@ fn write_row(row: &ScoreChange, out: &mut Vec<u8>) {
         &attribution.procedure,
     ];
     for text in texts {
-        out.push(u8::from(text.is_some()));
-        write_text(text.as_deref().unwrap_or(""), out);
+        write_optional(text.as_deref(), out);
     }
-    for whole in [row.upload_revision, row.instrument_version] {
-        out.extend(whole.to_le_bytes());
-    }
-    for count in [row.uploads_done, row.uploads_due] {
-        out.extend(count.to_le_bytes());
-    }
+    write_word(i64::from(row.upload_revision).cast_unsigned(), out);
     for at in [row.answered_at, row.uploaded_at, row.stored_at] {
-        out.extend(at.0.to_le_bytes());
+        write_word(at.0.cast_unsigned(), out);
     }
-    let numbers = [
-        row.days_since_treatment,
-        row.score,
-        row.baseline,
-        row.index,
-        row.change_mcid,
-        row.ewma,
-        row.mean_28d,
-        row.slope_56d,
-    ];
+    write_number(row.days_since_treatment, out);
+}
+
+fn write_own(row: &ScoreChange, out: &mut Vec<u8>) {
+    for text in [&*row.instrument, &row.value_set, row.status.as_str()] {
+        write_text(text, out);
+    }
+    for text in [row.reason, row.index_rule, row.baseline_upload_id.as_deref()] {
+        write_optional(text, out);
+    }
+    write_word(i64::from(row.instrument_version).cast_unsigned(), out);
+    write_word(u64::from(row.uploads_done) << 32 | u64::from(row.uploads_due), out);
+    let numbers =
+        [row.score, row.baseline, row.index, row.change_mcid, row.ewma, row.mean_28d, row.slope_56d];
     for number in numbers {
-        out.push(u8::from(number.is_some()));
-        out.extend(number.unwrap_or(0.0).to_bits().to_le_bytes());
+        write_number(number, out);
     }
+    write_word(row.scales.len() as u64, out);
     for (name, value) in &row.scales {
         write_text(name, out);
-        out.extend(value.to_bits().to_le_bytes());
+        write_word(value.to_bits(), out);
     }
-    out.push(u8::MAX);
+}
+
+fn write_word(word: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&word.to_le_bytes());
+}
+
+fn write_number(number: Option<f64>, out: &mut Vec<u8>) {
+    out.push(u8::from(number.is_some()));
+    write_word(number.unwrap_or(0.0).to_bits(), out);
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.extend((text.len() as u64).to_le_bytes());
-    out.extend(text.as_bytes());
+    write_word(text.len() as u64, out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_optional(text: Option<&str>, out: &mut Vec<u8>) {
+    out.push(u8::from(text.is_some()));
+    write_text(text.unwrap_or(""), out);
 }

@@ -29,14 +29,16 @@ pub(super) struct Case<'r, 'a> {
 /// What the rows of one patient are made with.
 pub(super) struct Tools<'a> {
     pub(super) patient: &'a Patient,
+    /// Where the uploads are.
+    uploads: &'a [usize],
     pub(super) scratch: &'a mut Scratch,
     /// The id of the upload that rows named last as their baseline.
     baseline_id: Option<(u32, Arc<str>)>,
 }
 
 impl<'a> Tools<'a> {
-    pub(super) fn new(patient: &'a Patient, scratch: &'a mut Scratch) -> Tools<'a> {
-        Tools { patient, scratch, baseline_id: None }
+    pub(super) fn new(patient: &'a Patient, uploads: &'a [usize], scratch: &'a mut Scratch) -> Tools<'a> {
+        Tools { patient, uploads, scratch, baseline_id: None }
     }
 
     fn text(&mut self, sym: Sym) -> Arc<str> {
@@ -49,8 +51,8 @@ impl<'a> Tools<'a> {
                 return Some(id.clone());
             }
         }
-        let view = self.patient.store.uploads().nth(usize::try_from(ordinal).ok()?)?;
-        let id: Arc<str> = view.id.shared();
+        let at = *self.uploads.get(usize::try_from(ordinal).ok()?)?;
+        let id = self.patient.store.view(at)?.id.shared();
         self.baseline_id = Some((ordinal, id.clone()));
         Some(id)
     }
@@ -75,9 +77,11 @@ pub(super) fn rows_of(case: &Case<'_, '_>, tools: &mut Tools<'_>, out: &mut Vec<
     match case.course.filter(|_| has_part).and_then(|course| Some((course, course.plan?))) {
         Some((course, plan)) => out.push(composite_row(tools, &template, course, plan)),
         None if had_composite => {
-            let reason = withdrawal(case).unwrap_or("composite_removed");
-            let instrument = tools.scratch.shared.text(COMPOSITE);
-            out.push(ScoreChange { instrument, ..withdrawn(&template, reason) });
+            let mut row = template.clone();
+            row.instrument = tools.scratch.shared.text(COMPOSITE);
+            row.status = ScoreStatus::Withdrawn;
+            row.reason = withdrawal(case).or(Some("composite_removed"));
+            out.push(row);
         }
         None => {}
     }
@@ -130,10 +134,6 @@ fn withdrawal(case: &Case<'_, '_>) -> Option<&'static str> {
     }
 }
 
-fn withdrawn(template: &ScoreChange, reason: &'static str) -> ScoreChange {
-    ScoreChange { status: ScoreStatus::Withdrawn, reason: Some(reason), ..template.clone() }
-}
-
 fn form_row(
     case: &Case<'_, '_>,
     tools: &mut Tools<'_>,
@@ -141,17 +141,18 @@ fn form_row(
     head: FormHead,
     values: &[f64],
 ) -> ScoreChange {
-    let (instrument, instrument_version) = (tools.text(head.instrument), head.version);
-    let named = |row: ScoreChange| ScoreChange { instrument, instrument_version, ..row };
-    let Some(course) = case.course else {
-        return named(withdrawn(template, withdrawal(case).unwrap_or("episode_removed")));
+    let mut row = template.clone();
+    (row.instrument, row.instrument_version) = (tools.text(head.instrument), head.version);
+    let standing = case.course.filter(|_| head.state != FormState::Removed);
+    let Some(course) = standing else {
+        row.status = ScoreStatus::Withdrawn;
+        row.reason = withdrawal(case).or(Some("form_removed"));
+        return row;
     };
     let unscored = match head.state {
-        FormState::Removed => return named(withdrawn(template, "form_removed")),
         FormState::Unscored(reason) => Some(reason.code()),
-        FormState::Scored => None,
+        FormState::Scored | FormState::Removed => None,
     };
-    let mut row = named(template.clone());
     let Some(track) = course.track(head.instrument) else {
         row.reason = unscored.or(Some("unknown_instrument"));
         return row;
@@ -204,8 +205,8 @@ fn composite_row(
     course: &Course<'_>,
     plan: &PlanDocument,
 ) -> ScoreChange {
-    let instrument = tools.scratch.shared.text(COMPOSITE);
-    let mut row = ScoreChange { instrument, instrument_version: plan.version, ..template.clone() };
+    let mut row = template.clone();
+    (row.instrument, row.instrument_version) = (tools.scratch.shared.text(COMPOSITE), plan.version);
     (row.uploads_done, row.uploads_due) = (course.composite.done(), course.slots_begun);
     match course.composite.current {
         Some(index) => {

@@ -61,6 +61,13 @@ enum Due {
     All,
 }
 
+/// What becomes of an offered record.
+struct Taken {
+    outcome: Outcome,
+    stored_at: Instant,
+    forms: Forms,
+}
+
 /// What an offered record would become.
 enum Evaluation {
     Rejected(Reason, String),
@@ -89,7 +96,7 @@ impl Patient {
         if head.id.is_empty() {
             return Verdict::Rejected { reason: Reason::MissingId, place: String::new() };
         }
-        let seen = self.store.look_up(head.kind, head.id, head.revision);
+        let seen = self.store.look_up(head.kind, Id::new(head.id), head.revision);
         if let Some(verdict) = self.recognise(head, &seen) {
             return verdict;
         }
@@ -105,7 +112,7 @@ impl Patient {
             }
             Evaluation::Taken(outcome, forms) => (outcome, Verdict::Accepted, forms),
         };
-        self.take(head, body, outcome, stored_at, forms);
+        self.take(head, body, &seen, Taken { outcome, stored_at, forms });
         verdict
     }
 
@@ -124,7 +131,7 @@ impl Patient {
 
     /// The wait of a held record ended: its receipt becomes rejected. Nothing happens where no such record is held.
     pub fn give_up(&mut self, kind: InputKind, id: &str, revision: i32, reason: Reason, stored_at: Instant) {
-        let Some(at) = self.store.look_up(kind, id, revision).exact else { return };
+        let Some(at) = self.store.look_up(kind, Id::new(id), revision).exact else { return };
         self.store.change(at, |record| {
             if record.outcome == Outcome::Held {
                 record.outcome = Outcome::Rejected(reason);
@@ -155,11 +162,11 @@ impl Patient {
         if head.id.is_empty() {
             return Verdict::Rejected { reason: Reason::MissingId, place: String::new() };
         }
-        let seen = self.store.look_up(head.kind, head.id, head.revision);
+        let seen = self.store.look_up(head.kind, Id::new(head.id), head.revision);
         if let Some(known) = self.recognise(head, &seen) {
             return known;
         }
-        self.take(head, &Body::Event, outcome, stored_at, Forms::default());
+        self.take(head, &Body::Event, &seen, Taken { outcome, stored_at, forms: Forms::default() });
         verdict
     }
 
@@ -217,22 +224,17 @@ impl Patient {
     }
 
     /// Writes the record's receipt and, where it is in force now, what it says.
-    fn take(
-        &mut self,
-        head: &RecordHead<'_>,
-        body: &Body<'_>,
-        outcome: Outcome,
-        stored_at: Instant,
-        mut forms: Forms,
-    ) {
+    fn take(&mut self, head: &RecordHead<'_>, body: &Body<'_>, seen: &Seen, taken: Taken) {
+        let Taken { outcome, stored_at, mut forms } = taken;
+        let id = Id::new(head.id);
+        let before = seen.exact.map(|at| self.store.cut(at));
         let mut issued = Vec::new();
-        if outcome.in_force() {
-            if let Some(bytes) = self.supersede(head) {
-                let earlier = View::read(0, &bytes).and_then(|view| view.record()?.upload);
-                if let Some(earlier) = earlier.filter(|earlier| !earlier.issued.is_empty()) {
-                    forms.replace(earlier.forms);
-                    issued = earlier.issued;
-                }
+        if outcome.in_force() && seen.lower_in_force.is_some() {
+            let bytes = self.supersede(head, id).unwrap_or_default();
+            let earlier = View::read(0, &bytes).and_then(|view| view.record()?.upload);
+            if let Some(earlier) = earlier.filter(|earlier| !earlier.issued.is_empty()) {
+                forms.replace(earlier.forms);
+                issued = earlier.issued;
             }
         }
         let (event_at, episode) = match body {
@@ -252,9 +254,9 @@ impl Patient {
             _ => None,
         };
         let has_upload = upload.is_some();
-        self.settle(Record {
+        let mut record = Record {
             kind: head.kind,
-            id: Id::new(head.id),
+            id,
             revision: head.revision,
             source: head.source,
             outcome,
@@ -266,7 +268,12 @@ impl Patient {
             event_at,
             stored_at,
             upload,
-        });
+        };
+        let before = before.as_deref().and_then(|bytes| View::read(0, bytes)?.record());
+        if let Some(before) = before {
+            record.succeed(&before);
+        }
+        self.store.insert(&record);
         if has_upload {
             self.touch(event_at);
         }
@@ -277,21 +284,9 @@ impl Patient {
         }
     }
 
-    /// Puts the record's receipt in its place, and what was known of it before out of the way.
-    fn settle(&mut self, mut record: Record<'_>) {
-        let known = record.id.with(|id| self.store.look_up(record.kind, id, record.revision).exact);
-        if let Some(known) = known {
-            let bytes = self.store.cut(known);
-            if let Some(before) = View::read(0, &bytes).and_then(|view| view.record()) {
-                record.succeed(&before);
-            }
-        }
-        self.store.insert(&record);
-    }
-
     /// Takes the revision in force below `head` out of force; answers how it was kept.
-    fn supersede(&mut self, head: &RecordHead<'_>) -> Option<Vec<u8>> {
-        let at = self.store.look_up(head.kind, head.id, head.revision).lower_in_force?;
+    fn supersede(&mut self, head: &RecordHead<'_>, id: Id<'_>) -> Option<Vec<u8>> {
+        let at = self.store.look_up(head.kind, id, head.revision).lower_in_force?;
         let bytes = self.store.cut(at);
         let mut record = View::read(0, &bytes)?.record()?;
         record.outcome = Outcome::Superseded;
@@ -334,8 +329,7 @@ impl Patient {
     /// An upload answered at `answered_at` came, changed or went: what was answered later may differ, and everything
     /// where it could be a baseline.
     fn touch(&mut self, answered_at: Instant) {
-        let episodes = self.episode_syms();
-        let mut treatments = episodes.into_iter().filter_map(|episode| self.treated_at(episode));
+        let mut treatments = self.known_episodes.iter().filter_map(|episode| self.treated_at(*episode));
         if treatments.any(|treated| answered_at < treated) {
             self.all_due();
         }
@@ -385,7 +379,7 @@ fn score_forms(
     if upload.forms.is_empty() {
         return Err((Reason::NoForms, "forms".to_owned()));
     }
-    let mut forms = Forms::default();
+    let mut forms = Forms(Vec::with_capacity(64));
     let mut values = Vec::new();
     let mut unscored = None;
     let mut any_scored = false;

@@ -167,10 +167,10 @@ impl Record<'_> {
         }
         if let Some(upload) = &self.upload {
             write_varint(out, upload.forms.len() as u64);
-            out.extend(upload.forms);
+            out.extend_from_slice(upload.forms);
         }
         write_signed(out, i64::from(self.revision));
-        out.extend(self.digest.to_le_bytes());
+        out.extend_from_slice(&self.digest.to_le_bytes());
         write_signed(out, self.stored_at.0.wrapping_sub(self.event_at.0));
         if self.duplicates > 0 || self.conflicts > 0 {
             write_varint(out, u64::from(self.duplicates));
@@ -186,7 +186,7 @@ impl Record<'_> {
 fn write_issued(issued: &[Issued], out: &mut Vec<u8>) {
     for entry in issued {
         write_varint(out, u64::from(entry.episode.number()) << 1 | u64::from(entry.composite));
-        out.extend(entry.digest.to_le_bytes());
+        out.extend_from_slice(&entry.digest.to_le_bytes());
     }
 }
 
@@ -229,7 +229,7 @@ impl<'b> View<'b> {
         Some(View { at, tag, kind, id, event_at, uploaded_at, rest })
     }
 
-    pub(super) fn is_upload(&self) -> bool {
+    fn is_upload(&self) -> bool {
         self.tag & UPLOAD != 0
     }
 
@@ -285,10 +285,6 @@ impl<'b> View<'b> {
             stored_at,
             upload,
         })
-    }
-
-    pub(super) fn is_receipt_due(&self) -> bool {
-        self.tag & RECEIPT_DUE != 0
     }
 }
 

@@ -218,6 +218,8 @@ pub(super) struct Scratch {
     pub(super) slopes: Vec<f64>,
     pub(super) values: Vec<f64>,
     pub(super) bytes: Vec<u8>,
+    /// Where the patient's uploads are.
+    pub(super) uploads: Vec<usize>,
 }
 
 impl Changes {

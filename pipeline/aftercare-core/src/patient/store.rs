@@ -7,13 +7,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::bytes::{Reader, write_varint};
+use super::bytes::{Reader, VARINT_MAX, write_varint};
 use super::id::Id;
-use super::record::{Issued, KEY, RECEIPT_DUE, Record, View, write_key};
+use super::record::{Issued, KEY, RECEIPT_DUE, Record, UPLOAD, View, write_key};
 use crate::facts::InputKind;
 
 /// Room is made for this many bytes beyond what is needed.
 const ROOM: usize = 224;
+
+/// Most records are no longer.
+const ENTRY: usize = 192;
 
 /// Packed records by (event, delivery, id, kind, revision), each behind its length.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -36,20 +39,33 @@ impl Store {
         self.entries(0).filter_map(|(at, bytes)| View::read(at, bytes))
     }
 
-    /// The uploads in force, in order.
-    pub(super) fn uploads(&self) -> impl Iterator<Item = View<'_>> {
-        self.views().filter(View::is_upload)
+    /// Where the uploads in force are, in order, over `places`; for [`Store::view`].
+    pub(super) fn uploads(&self, places: &mut Vec<usize>) {
+        places.clear();
+        places.extend(self.flagged(UPLOAD));
+    }
+
+    /// Where the records with a flag are, in order.
+    pub(super) fn flagged(&self, flag: u8) -> impl Iterator<Item = usize> {
+        let flagged =
+            self.entries(0).filter(move |(_, bytes)| bytes.first().is_some_and(|tag| tag & flag != 0));
+        flagged.map(|(at, _)| at)
+    }
+
+    /// The record that begins at `at`, its front read.
+    pub(super) fn view(&self, at: usize) -> Option<View<'_>> {
+        let (at, bytes) = self.entries(at).next()?;
+        View::read(at, bytes)
     }
 
     /// The record that begins at `at`.
     pub(super) fn record(&self, at: usize) -> Option<Record<'_>> {
-        let (at, bytes) = self.entries(at).next()?;
-        View::read(at, bytes)?.record()
+        self.view(at)?.record()
     }
 
-    pub(super) fn look_up(&self, kind: InputKind, id: &str, revision: i32) -> Seen {
+    pub(super) fn look_up(&self, kind: InputKind, id: Id<'_>, revision: i32) -> Seen {
         let mut key = Vec::with_capacity(64);
-        write_key(kind, Id::new(id), &mut key);
+        write_key(kind, id, &mut key);
         let (tag, rest) = key.split_first().map_or((0, &[][..]), |(tag, rest)| (*tag, rest));
         let mut seen = Seen::default();
         for (at, bytes) in self.entries(0) {
@@ -68,7 +84,7 @@ impl Store {
 
     /// Puts a record in its place.
     pub(super) fn insert(&mut self, record: &Record<'_>) {
-        let mut entry = Vec::with_capacity(192);
+        let mut entry = Vec::with_capacity(ENTRY);
         record.write(&mut entry);
         let at = self.place_of(&entry);
         self.splice(at..at, &entry);
@@ -88,7 +104,7 @@ impl Store {
         let end = self.end(at);
         let Some(mut record) = self.record(at) else { return };
         change(&mut record);
-        let mut entry = Vec::with_capacity(192);
+        let mut entry = Vec::with_capacity(ENTRY);
         record.write(&mut entry);
         self.splice(at..end, &entry);
     }
@@ -145,18 +161,19 @@ impl Store {
     }
 
     fn splice(&mut self, range: std::ops::Range<usize>, entry: &[u8]) {
-        let mut length = Vec::with_capacity(4);
-        write_varint(&mut length, entry.len() as u64);
-        let needed = self.0.len() + length.len() + entry.len();
+        let needed = self.0.len() + entry.len() + VARINT_MAX;
         if needed > self.0.capacity() {
             self.0.reserve_exact(needed + ROOM - self.0.len());
         }
         if range.end == self.0.len() {
             self.0.truncate(range.start);
-            self.0.extend_from_slice(&length);
+            write_varint(&mut self.0, entry.len() as u64);
             self.0.extend_from_slice(entry);
         } else {
-            self.0.splice(range, length.into_iter().chain(entry.iter().copied()));
+            let mut framed = Vec::with_capacity(entry.len() + VARINT_MAX);
+            write_varint(&mut framed, entry.len() as u64);
+            framed.extend_from_slice(entry);
+            self.0.splice(range, framed);
         }
     }
 }
