@@ -126,14 +126,18 @@ impl Drain {
     pub fn poll(&mut self, wait: Duration, max: usize) -> Result<KafkaBatch, LogError> {
         let max = max.min(BATCH_RECORDS_MAX);
         let mut messages: Vec<*mut RDKafkaMessage> = Vec::with_capacity(max);
-        let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the buffer has room for `max` pointers; the call says how many it filled.
-        let n = unsafe {
-            let n = sys::rd_kafka_consume_batch_queue(self.queue.0, wait, messages.as_mut_ptr(), max);
-            let n = usize::try_from(n).unwrap_or(0);
-            messages.set_len(n);
-            n
-        };
+        self.take_queued(&mut messages, max);
+        if messages.is_empty() {
+            // The batch call waits until the batch is full or the time is over; this one for the first message only.
+            let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+            // SAFETY: the queue lives; the message, if any, is ours.
+            let first = unsafe { sys::rd_kafka_consume_queue(self.queue.0, wait) };
+            if !first.is_null() {
+                messages.push(first);
+                self.take_queued(&mut messages, max);
+            }
+        }
+        let n = messages.len();
         let mut batch = KafkaBatch { messages: Vec::with_capacity(n), full: n == max, ends: Vec::new() };
         let mut fault = None;
         for message in messages {
@@ -158,6 +162,18 @@ impl Drain {
         match fault {
             Some(fault) => Err(LogError::Unavailable(fault)),
             None => Ok(batch),
+        }
+    }
+
+    /// Appends what the client has fetched already, up to `max` in all.
+    fn take_queued(&self, messages: &mut Vec<*mut RDKafkaMessage>, max: usize) {
+        let room = max - messages.len();
+        // SAFETY: the vector has room for `max` pointers; the call fills at most `room` after those that are there and
+        // says how many.
+        unsafe {
+            let at = messages.as_mut_ptr().add(messages.len());
+            let n = sys::rd_kafka_consume_batch_queue(self.queue.0, 0, at, room);
+            messages.set_len(messages.len() + usize::try_from(n).unwrap_or(0));
         }
     }
 

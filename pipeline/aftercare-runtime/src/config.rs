@@ -62,6 +62,10 @@ pub struct TaskConfig {
     pub limits: Limits,
     /// While more input is waiting, a transaction stays open this long.
     pub commit_ms_busy: i64,
+    /// When nothing more is waiting, a transaction ends once it was open this long ...
+    pub commit_ms_min: i64,
+    /// ... or at once if it took no more records than this.
+    pub commit_records_small: usize,
     /// How long one poll waits for input.
     pub poll_ms: u64,
     /// Size of one changelog record.
@@ -81,6 +85,8 @@ impl TaskConfig {
             ticks: Ticks::Wall { every_ms: 1_000 },
             limits: Limits::default(),
             commit_ms_busy: 100,
+            commit_ms_min: 10,
+            commit_records_small: 200,
             poll_ms: 20,
             changelog_record_bytes: 256 << 10,
             rounds: RoundPolicy::default(),

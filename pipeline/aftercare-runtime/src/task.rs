@@ -49,6 +49,8 @@ pub struct Task<L: TaskLog> {
     clock: Clock,
     /// When the open transaction was begun, if one is open.
     open_since: Option<i64>,
+    /// Records taken in it.
+    open_records: usize,
     /// Produce times of the records in the open transaction whose outputs are written at once.
     waiting: Vec<i64>,
     /// The tick that this owner wrote when it took over: nothing is judged before it is read.
@@ -73,6 +75,7 @@ impl<L: TaskLog> Task<L> {
             rounds: Rounds::new(config.rounds, 0),
             clock,
             open_since: None,
+            open_records: 0,
             waiting: Vec::new(),
             takeover_tick: 0,
             next_tick_at: 0,
@@ -198,7 +201,9 @@ impl<L: TaskLog> Task<L> {
     }
 
     fn turn(&mut self) -> Result<(), TaskError> {
-        let batch = self.log.poll(Duration::from_millis(self.config.poll_ms))?;
+        // With a transaction open, only a look: is more waiting?
+        let wait = if self.open_since.is_some() { 1 } else { self.config.poll_ms };
+        let batch = self.log.poll(Duration::from_millis(wait))?;
         let had_tick = self.has_tick();
         self.apply_ticks(&batch)?;
         for i in 0..batch.len() {
@@ -222,7 +227,8 @@ impl<L: TaskLog> Task<L> {
             }
             self.state.meta.advance(record.topic, record.offset.next());
         }
-        let (full, empty) = (batch.is_full(), batch.is_empty());
+        let empty = batch.is_empty();
+        self.open_records += batch.len();
         drop(batch);
         if let Ticks::Wall { every_ms } = self.config.ticks {
             let now = (self.clock)();
@@ -231,8 +237,7 @@ impl<L: TaskLog> Task<L> {
                 self.next_tick_at = now + every_ms;
             }
         }
-        let busy = full && self.open_since.is_some_and(|at| (self.clock)() - at < self.config.commit_ms_busy);
-        if !busy || empty {
+        if self.commit_is_due(empty) {
             self.commit()?;
         }
         if !had_tick && self.has_tick() {
@@ -240,6 +245,18 @@ impl<L: TaskLog> Task<L> {
             self.resume()?;
         }
         Ok(())
+    }
+
+    /// While input keeps coming a transaction stays open, so that it pays for its round trips; when nothing more is
+    /// waiting it ends, at once if it is small.
+    fn commit_is_due(&self, nothing_waits: bool) -> bool {
+        let Some(since) = self.open_since else { return false };
+        let open_ms = (self.clock)() - since;
+        if nothing_waits {
+            self.open_records <= self.config.commit_records_small || open_ms >= self.config.commit_ms_min
+        } else {
+            open_ms >= self.config.commit_ms_busy
+        }
     }
 
     fn note(&mut self, record: &RecordRef<'_>) {
@@ -343,6 +360,7 @@ impl<L: TaskLog> Task<L> {
         self.log.commit(&self.state.meta.positions())?;
         self.tx.committed();
         self.open_since = None;
+        self.open_records = 0;
         self.committed(began, changed, cut)
     }
 
@@ -376,6 +394,7 @@ impl<L: TaskLog> Task<L> {
         self.pen.resume(&self.state.meta);
         self.waiting.clear();
         self.open_since = None;
+        self.open_records = 0;
         self.resume()
     }
 
