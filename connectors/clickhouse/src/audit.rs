@@ -81,6 +81,8 @@ pub struct TableCheck {
     pub versions: u64,
     /// The highest version.
     pub max_version: u64,
+    /// The sum of the rows' versions modulo 2^64: with the number of rows, what a comparison with the records needs.
+    pub version_sum: u64,
     /// Rows as stored, replaced ones among them, whose version is in no run. Count.
     pub uncovered: u64,
 }

@@ -52,6 +52,10 @@ enum Command {
     Check(commands::check::Args),
     /// Write a seeded world of patients to the input topics or to files.
     Simulate(commands::simulate::Args),
+    /// Prove that nothing is lost and nothing is double: coverage, counts, every record's outcome.
+    Audit(commands::audit::Args),
+    /// Look at dead letters, replay or discard them.
+    Dlq(commands::dlq::Args),
     /// Measure: readings and responses per second beside a bare consumer, and latency.
     Bench(commands::bench::Args),
     /// ClickHouse's own process; started by the embedded engines.
@@ -86,6 +90,8 @@ fn main() -> ExitCode {
         Command::Migrate(args) => commands::migrate::run(&config, &args),
         Command::Check(args) => commands::check::run(&config, &args),
         Command::Simulate(args) => commands::simulate::run(&config, &args),
+        Command::Audit(args) => commands::audit::run(&config, &args),
+        Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),
     };

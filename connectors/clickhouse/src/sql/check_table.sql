@@ -30,12 +30,13 @@ latest AS
         {partition_of_row} AS partition,
         count() AS rows,
         uniqExact(version) AS versions,
-        max(version) AS max_version
+        max(version) AS max_version,
+        sumWithOverflow(version) AS version_sum
     FROM {table} FINAL
     WHERE {belongs}
     GROUP BY partition
 )
-SELECT partition, rows, versions, max_version, uncovered
+SELECT partition, rows, versions, max_version, version_sum, uncovered
 FROM latest
 INNER JOIN stored USING (partition)
 ORDER BY partition

@@ -1,7 +1,9 @@
 //! One module per command.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod dlq;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod serve;

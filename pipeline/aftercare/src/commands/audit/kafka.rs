@@ -1,0 +1,274 @@
+//! What Kafka says: records in, where the tasks are, and the last record of each output partition.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use aftercare_clickhouse::OutputTable;
+use aftercare_kafka::Cluster;
+use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch, Range};
+use aftercare_kafka::ownership;
+use aftercare_runtime::output::headers;
+use aftercare_runtime::topics::{self, Role};
+use aftercare_schemas::{codec, wire};
+use aftercare_stream::log::Batch;
+use aftercare_stream::position::TopicId;
+use serde::Deserialize;
+
+use super::figures::{Input, Standing};
+
+/// Offsets from a partition's end at which its last record is looked for; transaction markers have offsets too.
+const TAIL_OFFSETS: i64 = 16;
+
+/// A topic and partition.
+type Part = (TopicId, i32);
+
+/// Reads for one audit, which may look several times: what was counted once is not read again.
+pub(super) struct Reader<'a> {
+    cluster: &'a Cluster,
+    drain: Drain,
+    pub(super) partitions: i32,
+    counted: BTreeMap<Part, Counted>,
+}
+
+/// The records of one input partition before an offset.
+#[derive(Clone, Default)]
+struct Counted {
+    until: i64,
+    records: u64,
+    /// Copies: partition and offset of the record that was sent on.
+    copies: Vec<(i32, i64)>,
+}
+
+impl Counted {
+    fn add(&mut self, batch: &KafkaBatch, i: usize) {
+        self.records += 1;
+        // What no task wrote there means nothing.
+        if let Some(from) = batch.header(i, headers::FORWARDED).and_then(|from| place(&from)) {
+            self.copies.push(from);
+        }
+    }
+}
+
+/// One end of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) first: i64,
+    pub(super) end: i64,
+}
+
+/// Where each task is in each input topic.
+pub(super) type Positions = BTreeMap<Part, i64>;
+
+impl<'a> Reader<'a> {
+    pub(super) fn open(cluster: &'a Cluster) -> anyhow::Result<Self> {
+        let partitions = cluster.partitions("control")?;
+        Ok(Self { cluster, drain: Drain::open(cluster, &[])?, partitions, counted: BTreeMap::new() })
+    }
+
+    fn ends(&self, (topic, partition): Part) -> anyhow::Result<Ends> {
+        let (first, end) = self.drain.watermarks(&self.cluster.topic(topics::name(topic)), partition)?;
+        Ok(Ends { first, end })
+    }
+
+    fn range(&self, (id, partition): Part, from: i64, until: i64) -> Range {
+        let topic = self.cluster.topic(topics::name(id));
+        Range { from: Assigned { id, topic, partition, from }, until }
+    }
+
+    fn parts(&self, role: Role) -> Vec<Part> {
+        topics::with_role(role).flat_map(|topic| (0..self.partitions).map(move |p| (topic.id, p))).collect()
+    }
+
+    /// The committed positions of the tasks.
+    pub(super) fn positions(&self) -> anyhow::Result<Positions> {
+        let parts = self.parts(Role::Input);
+        let name = |part: &Part| (self.cluster.topic(topics::name(part.0)), part.1);
+        let places: Vec<_> = parts.iter().map(name).collect();
+        let found = ownership::committed(self.cluster, "tasks", &places)?;
+        Ok(parts.into_iter().zip(found.into_iter().map(Option::unwrap_or_default)).collect())
+    }
+
+    /// How many offsets (records and transaction markers) lie after the positions.
+    pub(super) fn behind(&self, positions: &Positions) -> anyhow::Result<i64> {
+        let mut behind = 0;
+        for (part, at) in positions {
+            behind += (self.ends(*part)?.end - at).max(0);
+        }
+        Ok(behind)
+    }
+
+    /// Counts the input topics, by really reading them. Receipts are not in yet.
+    pub(super) fn inputs(&mut self, positions: &Positions) -> anyhow::Result<Vec<Input>> {
+        let (mut taken, mut beyond, mut let_go) = (Vec::new(), Vec::new(), Vec::new());
+        for (&part, &at) in positions {
+            let ends = self.ends(part)?;
+            if ends.first > 0 {
+                let_go.push(part.0);
+            }
+            let from = self.counted.entry(part).or_default().until.max(ends.first);
+            taken.push(self.range(part, from, at));
+            beyond.push(self.range(part, at.max(ends.first), ends.end));
+        }
+        let counted = &mut self.counted;
+        self.drain.read_ranges(&taken, &mut |batch, i| {
+            counted.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i);
+        })?;
+        for range in taken {
+            let counted = counted.entry((range.from.id, range.from.partition)).or_default();
+            counted.until = counted.until.max(range.until);
+        }
+        let mut after: BTreeMap<Part, Counted> = BTreeMap::new();
+        self.drain.read_ranges(&beyond, &mut |batch, i| {
+            after.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i);
+        })?;
+        let sum = |topic: TopicId, of: &BTreeMap<Part, Counted>| -> u64 {
+            of.iter().filter(|((t, _), _)| *t == topic).map(|(_, counted)| counted.records).sum()
+        };
+        let input = |topic: &topics::Topic| Input {
+            topic: topic.name,
+            taken: sum(topic.id, counted),
+            not_yet_taken: sum(topic.id, &after),
+            forwarded: forwarded(topic.id, positions, counted.iter().chain(&after)),
+            let_go: let_go.contains(&topic.id),
+            ..Input::default()
+        };
+        Ok(topics::with_role(Role::Input).map(input).collect())
+    }
+
+    /// The last committed version of each output partition, and whether records were let go of.
+    pub(super) fn last_versions(&mut self) -> anyhow::Result<BTreeMap<Part, (Option<u64>, bool)>> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<(Part, Ends)> = Vec::new();
+        for part in self.parts(Role::Output) {
+            let ends = self.ends(part)?;
+            found.insert(part, (None, ends.first > 0));
+            open.push((part, ends));
+        }
+        let mut tail = TAIL_OFFSETS;
+        while !open.is_empty() {
+            let range = |(part, ends): &(Part, Ends)| {
+                self.range(*part, ends.first.max(ends.end.saturating_sub(tail)), ends.end)
+            };
+            let ranges: Vec<Range> = open.iter().map(range).collect();
+            let mut foreign = Vec::new();
+            self.drain.read_ranges(&ranges, &mut |batch, i| {
+                let part = (batch.get(i).topic, batch.partition(i));
+                match version(batch, i) {
+                    Some(version) => {
+                        found.entry(part).and_modify(|(last, _)| *last = (*last).max(Some(version)));
+                    }
+                    None => foreign.push((part, batch.get(i).offset.0)),
+                }
+            })?;
+            if let Some(((topic, partition), offset)) = foreign.first() {
+                let topic = topics::name(*topic);
+                anyhow::bail!("{topic} {partition}: the record at {offset} is not of this program");
+            }
+            // Whole tails may be markers and aborted records.
+            open.retain(|(part, ends)| found[part].0.is_none() && ends.end - tail > ends.first);
+            tail = tail.saturating_mul(16);
+        }
+        Ok(found)
+    }
+
+    /// What all records of the outputs come to: each id with its newest version.
+    pub(super) fn standings(&mut self) -> anyhow::Result<BTreeMap<(&'static str, i32), Standing>> {
+        let mut newest: BTreeMap<Part, HashMap<u64, u64>> = BTreeMap::new();
+        let mut ranges = Vec::new();
+        for part in self.parts(Role::Output) {
+            let ends = self.ends(part)?;
+            newest.insert(part, HashMap::new());
+            ranges.push(self.range(part, ends.first, ends.end));
+        }
+        self.drain.read_ranges(&ranges, &mut |batch, i| {
+            let topic = batch.get(i).topic;
+            let Some((id, version)) = identity(topics::name(topic), batch, i) else { return };
+            let ids = newest.entry((topic, batch.partition(i))).or_default();
+            let known = ids.entry(id).or_default();
+            *known = version.max(*known);
+        })?;
+        let sum =
+            |ids: &HashMap<u64, u64>| ids.values().fold(0, |sum: u64, version| sum.wrapping_add(*version));
+        let standing = |ids: &HashMap<u64, u64>| Standing { ids: ids.len() as u64, versions: sum(ids) };
+        Ok(newest.iter().map(|((topic, p), ids)| ((topics::name(*topic), *p), standing(ids))).collect())
+    }
+}
+
+/// Records of the topic that were taken and sent on.
+fn forwarded<'c>(
+    topic: TopicId,
+    positions: &Positions,
+    counted: impl Iterator<Item = (&'c Part, &'c Counted)>,
+) -> u64 {
+    let of_topic = counted.filter(|((t, _), _)| *t == topic).flat_map(|(_, counted)| &counted.copies);
+    let taken = |(p, offset): &&(i32, i64)| positions.get(&(topic, *p)).is_some_and(|at| offset < at);
+    of_topic.filter(taken).count() as u64
+}
+
+/// `partition:offset`
+fn place(text: &[u8]) -> Option<(i32, i64)> {
+    let (partition, offset) = std::str::from_utf8(text).ok()?.split_once(':')?;
+    Some((partition.parse().ok()?, offset.parse().ok()?))
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+/// The row of an output record.
+fn row(topic: TopicId, batch: &KafkaBatch, i: usize) -> Option<Vec<u8>> {
+    if topic == topics::DEAD_LETTERS {
+        batch.header(i, headers::DEAD_LETTER)
+    } else {
+        batch.get(i).value.map(<[u8]>::to_vec)
+    }
+}
+
+fn version(batch: &KafkaBatch, i: usize) -> Option<u64> {
+    let topic = batch.get(i).topic;
+    let row = row(topic, batch, i)?;
+    codec::decode::<Versioned>(topics::name(topic), Some(&row), None).ok().map(|row| row.version)
+}
+
+/// The id of an output record, as the tables are sorted by it, and its version.
+fn identity(topic: &'static str, batch: &KafkaBatch, i: usize) -> Option<(u64, u64)> {
+    let bytes = row(batch.get(i).topic, batch, i)?;
+    macro_rules! id {
+        ($type:ident: $($field:ident)*) => {{
+            let row: wire::$type<'_> = codec::decode(topic, Some(&bytes), None).ok()?;
+            let mut hasher = DefaultHasher::new();
+            ($(&row.$field,)*).hash(&mut hasher);
+            Some((hasher.finish(), row.version))
+        }};
+    }
+    match OutputTable::from_topic(topic)? {
+        OutputTable::Scores => id!(Score: patient_id score_id),
+        OutputTable::Receipts => id!(Receipt: patient_id topic id revision),
+        OutputTable::ReadingReceipts => id!(ReadingReceipt: patient_id device_id day outcome reason),
+        OutputTable::Windows => id!(Window: patient_id metric device_id length_s window_start),
+        OutputTable::LateReadings => id!(LateReading: patient_id metric device_id measured_at),
+        OutputTable::DeadLetters => id!(DeadLetter: topic partition offset),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_records_that_were_taken_count_as_forwarded() {
+        let topic = topics::PROM_RESPONSES;
+        let positions: Positions = [((topic, 0), 10), ((topic, 1), 0)].into_iter().collect();
+        let with = |copies: &[(i32, i64)]| Counted { until: 0, records: 9, copies: copies.to_vec() };
+        // The copy of what partition 0 took before offset 10 counts wherever it lies; others do not.
+        let counted = [
+            ((topic, 1), with(&[(0, 3), (0, 9), (0, 10)])),
+            ((topic, 0), with(&[(1, 0)])),
+            ((topics::ENROLMENTS, 1), with(&[(0, 1)])),
+        ];
+        let counted = counted.iter().map(|(part, counted)| (part, counted));
+        assert_eq!(forwarded(topic, &positions, counted), 2);
+        assert_eq!((place(b"3:17"), place(b"3"), place(b"\xff:1")), (Some((3, 17)), None, None));
+    }
+}
