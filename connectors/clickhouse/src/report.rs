@@ -1,12 +1,12 @@
 //! What people ask first.
 
 use clickhouse::Row;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{OutputTable, Store, StoreError};
 
 /// The scores of one instrument, withdrawn ones left out.
-#[derive(Clone, Debug, PartialEq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Row, Deserialize, Serialize)]
 pub struct InstrumentScores {
     /// Instrument, or `composite`.
     pub instrument: String,
@@ -23,7 +23,7 @@ pub struct InstrumentScores {
 }
 
 /// Records of one topic with one outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize, Serialize)]
 pub struct Outcomes {
     /// Input topic, without the prefix of the application.
     pub topic: String,
@@ -38,7 +38,7 @@ pub struct Outcomes {
 }
 
 /// Dead letters of one topic for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize, Serialize)]
 pub struct DeadLetterReason {
     /// Input topic, without the prefix of the application.
     pub topic: String,
@@ -60,7 +60,7 @@ pub struct PatientIndices {
 }
 
 /// One health index of a patient.
-#[derive(Clone, Debug, PartialEq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Row, Deserialize, Serialize)]
 pub struct IndexPoint {
     /// Episode of care.
     pub episode_id: String,
@@ -170,6 +170,20 @@ impl Store {
             .param("patient", patient_id)
             .param("instrument", instrument);
         self.timed("read the index over time", query.fetch_all::<IndexPoint>()).await
+    }
+
+    /// The uploads that have a row in the scores, of patients whose id begins so: what a reader sees at this moment.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn uploads_with_scores(&self, patients: &str) -> Result<Vec<String>, StoreError> {
+        let query = self
+            .client
+            .query_raw(
+                "SELECT DISTINCT upload_id FROM scores WHERE startsWith(patient_id, {patients: String})",
+            )
+            .param("patients", patients);
+        self.timed("look for scores", query.fetch_all::<String>()).await
     }
 
     /// How fresh each table is.

@@ -1,5 +1,6 @@
 //! `aftercare simulate`
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -71,7 +72,7 @@ impl Args {
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     let written = match &args.out {
         Some(path) => to_file(args, path)?,
-        None => to_kafka(config, args)?,
+        None => to_kafka(config, args)?.values().sum(),
     };
     print(format_args!("{written} records written"));
     Ok(Outcome::Done)
@@ -96,9 +97,10 @@ fn to_file(args: &Args, path: &PathBuf) -> anyhow::Result<u64> {
 }
 
 /// Writes the world's records in their order of arrival; with `ticks`, each hour's tick before that hour's records.
-pub(crate) fn to_kafka(config: &Config, args: &Args) -> anyhow::Result<u64> {
+/// Returns how many were written, by topic.
+pub(crate) fn to_kafka(config: &Config, args: &Args) -> anyhow::Result<BTreeMap<&'static str, u64>> {
     let writer = config.cluster().writer()?;
-    let (mut written, mut ticked) = (0, i64::MIN);
+    let (mut written, mut by_topic, mut ticked) = (0u64, BTreeMap::new(), i64::MIN);
     for record in World::new(args.settings()?) {
         let hour = record.at - record.at.rem_euclid(3_600_000) + 3_600_000;
         if args.ticks && hour > ticked {
@@ -106,13 +108,14 @@ pub(crate) fn to_kafka(config: &Config, args: &Args) -> anyhow::Result<u64> {
             tick(&writer, hour)?;
         }
         writer.write(record.topic, &record.key, &record.value, &[])?;
+        *by_topic.entry(record.topic).or_default() += 1;
         written += 1;
-        if written % 500_000 == 0 {
+        if written.is_multiple_of(500_000) {
             say(format_args!("{written} records"));
         }
     }
     writer.flush()?;
-    Ok(written)
+    Ok(by_topic)
 }
 
 fn tick(writer: &RecordWriter, at: i64) -> anyhow::Result<()> {

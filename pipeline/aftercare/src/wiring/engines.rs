@@ -25,8 +25,9 @@ pub(crate) struct EngineArgs {
 pub(crate) struct Running {
     kafka: Option<KafkaServer>,
     clickhouse: Option<ClickHouseServer>,
+    dir: Option<PathBuf>,
     // Dropped last: the engines write into it.
-    _dir: Option<tempfile::TempDir>,
+    _temporary: Option<tempfile::TempDir>,
 }
 
 /// What to start.
@@ -41,7 +42,7 @@ pub(crate) enum Load {
 /// Starts what is not given and sets the configuration to what runs.
 pub(crate) fn start(config: &mut Config, args: &EngineArgs, load: Load) -> anyhow::Result<Running> {
     let needs_clickhouse = load == Load::Light && args.clickhouse.is_none();
-    let mut running = Running { kafka: None, clickhouse: None, _dir: None };
+    let mut running = Running { kafka: None, clickhouse: None, dir: None, _temporary: None };
     if args.kafka.is_none() || needs_clickhouse {
         let dir = match &args.data_dir {
             Some(dir) => dir.clone(),
@@ -49,10 +50,11 @@ pub(crate) fn start(config: &mut Config, args: &EngineArgs, load: Load) -> anyho
                 let temporary =
                     tempfile::Builder::new().prefix("aftercare-").tempdir().context("make a folder")?;
                 let path = temporary.path().to_owned();
-                running._dir = Some(temporary);
+                running._temporary = Some(temporary);
                 path
             }
         };
+        running.dir = Some(dir.clone());
         let engines = Engines::find()?;
         if args.kafka.is_none() {
             let mut options = KafkaOptions::new(dir.join("kafka"));
@@ -84,6 +86,11 @@ impl Running {
     /// The embedded ClickHouse, if it is ours.
     pub(crate) fn clickhouse(&self) -> Option<&ClickHouseServer> {
         self.clickhouse.as_ref()
+    }
+
+    /// Where the engines that are ours keep their files: `kafka` and `clickhouse` in it.
+    pub(crate) fn dir(&self) -> Option<&std::path::Path> {
+        self.dir.as_deref()
     }
 
     /// Stops the engines in order.

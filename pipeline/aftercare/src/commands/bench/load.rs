@@ -7,12 +7,12 @@ use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
-pub(super) fn patient(number: u64) -> String {
+pub(in crate::commands) fn patient(number: u64) -> String {
     format!("bench-{number:08}")
 }
 
 /// Enrols every patient, treated 200 days before `now`.
-pub(super) fn enrol(writer: &RecordWriter, patients: u64, now: i64) -> anyhow::Result<()> {
+pub(in crate::commands) fn enrol(writer: &RecordWriter, patients: u64, now: i64) -> anyhow::Result<()> {
     let mut value = Vec::new();
     for number in 0..patients {
         let patient = patient(number);
@@ -96,7 +96,7 @@ impl Readings {
 }
 
 /// Writes the questionnaire upload of that number: SAQ-7, EQ-5D-5L, PHQ-2 and Rose Dyspnea, every two weeks.
-pub(super) fn respond(
+pub(in crate::commands) fn respond(
     writer: &RecordWriter,
     patients: u64,
     number: u64,

@@ -2,7 +2,7 @@
 //! same run.
 
 mod latency;
-mod load;
+pub(super) mod load;
 mod throughput;
 
 use std::sync::Arc;

@@ -1,0 +1,113 @@
+//! `aftercare demo`: real engines, a small world through them, and a report of what came out.
+
+mod chart;
+mod latency;
+mod report;
+mod run;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+
+use crate::Outcome;
+use crate::config::Config;
+use crate::wiring::engines::{self, EngineArgs, Load};
+use crate::wiring::{say, stop_flag, wall_clock};
+use run::Steps;
+
+/// Where the file lies beside a checkout.
+const NHS_FILE: &str = "../shared/data/nhs_proms_eq5d3l.csv";
+
+/// Starts a real Kafka and a real ClickHouse, runs the pipeline on them, writes a seeded world of patients after a
+/// coronary stent (and the NHS PROMs file, when it is at hand), waits until all of it is in ClickHouse, and prints what
+/// became of it. Everything is stopped and removed at the end.
+///
+/// With servers or a folder of your own (--kafka, --clickhouse, --data-dir) it works under names of its own, which end
+/// with the time, and leaves them there; it tells them at the end.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    engines: EngineArgs,
+    /// Another seed, another world.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Patients of the world.
+    #[arg(long, default_value_t = 300)]
+    patients: u32,
+    /// Length of the world, days; it ends now.
+    #[arg(long, default_value_t = 365)]
+    days: u32,
+    /// How many bad records of each kind are strewn in.
+    #[arg(long, default_value_t = 2)]
+    bad_records: u32,
+    /// The NHS PROMs file to import [default: ../shared/data/nhs_proms_eq5d3l.csv, if it is there].
+    #[arg(long, value_name = "FILE", env = "AFTERCARE_NHS_FILE")]
+    nhs: Option<PathBuf>,
+    /// Questionnaires of the latency measurement, 20 a second.
+    #[arg(long, default_value_t = 200)]
+    probes: u32,
+    /// Stay up after the report, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// The file to import; `None` when it was not named and is not at hand.
+    fn nhs_file(&self) -> anyhow::Result<Option<PathBuf>> {
+        if let Some(file) = &self.nhs {
+            ensure!(file.is_file(), "--nhs {}: there is no such file", file.display());
+            return Ok(Some(file.clone()));
+        }
+        let file = PathBuf::from(NHS_FILE);
+        Ok(file.is_file().then_some(file))
+    }
+
+    /// Whether what the demo writes outlives it.
+    fn leaves_data(&self) -> bool {
+        let EngineArgs { kafka, clickhouse, data_dir } = &self.engines;
+        kafka.is_some() || clickhouse.is_some() || data_dir.is_some()
+    }
+}
+
+pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
+    let stop = stop_flag()?;
+    let nhs = args.nhs_file()?;
+    config.http.listen = ([127, 0, 0, 1], 0).into();
+    if args.leaves_data() {
+        // The world ends now, so that no two runs write the same records under the same ids.
+        let at = wall_clock() / 1000;
+        config.kafka.app = format!("{}-demo-{at}", config.kafka.app);
+        config.clickhouse.database = format!("{}_demo_{at}", config.clickhouse.database);
+    }
+    let steps = Steps { began: Instant::now(), stop: &stop };
+    if nhs.is_none() {
+        say(format_args!("The NHS file is not at {NHS_FILE}; --nhs FILE imports it from elsewhere."));
+    }
+    let what = match (&args.engines.kafka, &args.engines.clickhouse) {
+        (None, None) => "start Kafka and ClickHouse",
+        (None, Some(_)) => "start Kafka",
+        (Some(_), None) => "start ClickHouse",
+        (Some(_), Some(_)) => "use Kafka and ClickHouse as given",
+    };
+    let running = steps.run(what, || engines::start(&mut config, &args.engines, Load::Light));
+    let done = running.and_then(|running| {
+        let done = run::demonstrate(&config, args, nhs.as_deref(), &running, &steps);
+        if stop.load(Relaxed) {
+            say(format_args!("stopping"));
+        }
+        running.stop();
+        done
+    });
+    match done {
+        // In the stay at the end the signal is the way to end it.
+        Ok(()) if args.keep => Ok(Outcome::Done),
+        _ if stop.load(Relaxed) => Ok(Outcome::Interrupted),
+        other => other.map(|()| Outcome::Done).context("the demo could not be finished"),
+    }
+}

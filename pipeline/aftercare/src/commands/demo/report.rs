@@ -1,0 +1,167 @@
+//! What came out, read from ClickHouse.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use aftercare_clickhouse::{DeadLetterReason, IndexPoint, InstrumentScores, Outcomes};
+use aftercare_runtime::topics;
+use serde::Serialize;
+
+use super::latency::Latency;
+use super::run::{Pipeline, Written};
+use crate::import::Summary;
+use crate::wiring::engines::Running;
+use crate::wiring::sink::SinkStats;
+
+/// What the demo shows; its JSON form is for scripts.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// From the start to the end of the last measurement, engines included.
+    pub(super) seconds: f64,
+    pub(super) world: World,
+    pub(super) nhs: Option<Summary>,
+    pub(super) records: Vec<Records>,
+    pub(super) sink: Sink,
+    pub(super) outcomes: Vec<Outcomes>,
+    pub(super) dead_letters: Vec<DeadLetterReason>,
+    pub(super) scores: Vec<InstrumentScores>,
+    pub(super) patient: Option<Patient>,
+    pub(super) latency: Option<Latency>,
+    pub(super) places: Places,
+}
+
+/// What `aftercare simulate` needs to write the same records again.
+#[derive(Debug, Serialize)]
+pub(super) struct World {
+    pub(super) seed: u64,
+    pub(super) patients: u32,
+    pub(super) days: u32,
+    /// Its first moment, ms since 1970 UTC.
+    pub(super) start: i64,
+}
+
+/// The records of one input topic.
+#[derive(Debug, Serialize)]
+pub(super) struct Records {
+    pub(super) topic: &'static str,
+    /// Of the world, written.
+    pub(super) world: u64,
+    /// Of the NHS file, written.
+    pub(super) nhs: u64,
+    /// As counted by the tasks.
+    pub(super) taken: u64,
+    /// Copies in receipts, in ClickHouse.
+    pub(super) receipts: u64,
+    /// Dead letters without a receipt, in ClickHouse.
+    pub(super) undecodable: u64,
+}
+
+/// What the sink wrote to ClickHouse until the report was read.
+#[derive(Debug, Serialize)]
+pub(super) struct Sink {
+    pub(super) rows: u64,
+    pub(super) inserts: u64,
+}
+
+impl Records {
+    /// Whether every record written has its one outcome.
+    pub(super) fn adds_up(&self) -> bool {
+        self.world + self.nhs == self.receipts + self.undecodable
+    }
+}
+
+/// One patient's composite index.
+#[derive(Debug, Serialize)]
+pub(super) struct Patient {
+    pub(super) patient_id: String,
+    pub(super) points: Vec<IndexPoint>,
+}
+
+/// Where everything is, while it runs.
+#[derive(Debug, Serialize)]
+pub(super) struct Places {
+    pub(super) kafka: String,
+    /// Prefix of the topics.
+    pub(super) app: String,
+    pub(super) clickhouse: String,
+    pub(super) database: String,
+    pub(super) user: String,
+    /// The file that holds the user's password, where the server is ours.
+    pub(super) password_file: Option<PathBuf>,
+    /// Schema registry, health, metrics.
+    pub(super) http: Option<String>,
+    /// The engines' files.
+    pub(super) data_dir: Option<PathBuf>,
+}
+
+impl Report {
+    pub(super) fn read(
+        pipeline: &Pipeline<'_>,
+        written: &Written,
+        world: World,
+        running: &Running,
+    ) -> anyhow::Result<Self> {
+        let (store, runtime) = (&pipeline.store, &pipeline.runtime);
+        let totals = runtime.block_on(store.totals())?;
+        let records = |topic: &'static str| {
+            let found = totals.iter().find(|t| t.topic == topic);
+            Records {
+                topic,
+                world: written.world.get(topic).copied().unwrap_or(0),
+                nhs: written.nhs_records(topic),
+                taken: pipeline.taken(topic),
+                receipts: found.map_or(0, |t| t.copies),
+                undecodable: found.map_or(0, |t| t.undecodable),
+            }
+        };
+        let inputs = topics::with_role(topics::Role::Input).map(|t| records(t.name));
+        Ok(Self {
+            seconds: 0.0,
+            world,
+            nhs: written.nhs.clone(),
+            records: inputs.filter(|r| r.world + r.nhs + r.taken > 0).collect(),
+            sink: sink(&pipeline.service.sink),
+            outcomes: runtime.block_on(store.outcomes())?,
+            dead_letters: runtime.block_on(store.dead_letters_by_reason())?,
+            scores: runtime.block_on(store.scores_by_instrument())?,
+            patient: patient(pipeline)?,
+            latency: None,
+            places: places(pipeline, running),
+        })
+    }
+}
+
+fn sink(stats: &SinkStats) -> Sink {
+    let sum = |counters: &[AtomicU64]| counters.iter().map(|c| c.load(Relaxed)).sum();
+    Sink { rows: sum(&stats.rows), inserts: sum(&stats.inserts) }
+}
+
+/// The patient with the longest history.
+fn patient(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<Patient>> {
+    let (store, runtime) = (&pipeline.store, &pipeline.runtime);
+    let Some(most) = runtime.block_on(store.patients_with_most("composite", 1))?.into_iter().next() else {
+        return Ok(None);
+    };
+    let mut points = runtime.block_on(store.index_over_time(&most.patient_id, "composite"))?;
+    // Of several episodes the first: each has a day 0 of its own.
+    if let Some(first) = points.first().map(|p| p.episode_id.clone()) {
+        points.retain(|p| p.episode_id == first);
+    }
+    Ok(Some(Patient { patient_id: most.patient_id, points }))
+}
+
+fn places(pipeline: &Pipeline<'_>, running: &Running) -> Places {
+    let (kafka, clickhouse) = (&pipeline.config.kafka, &pipeline.config.clickhouse);
+    let ours = running.clickhouse();
+    let password = |dir: &Path| dir.join("clickhouse/reader_password");
+    Places {
+        kafka: kafka.bootstrap.clone(),
+        app: kafka.app.clone(),
+        clickhouse: clickhouse.url.clone(),
+        database: clickhouse.database.clone(),
+        user: ours.map_or_else(|| clickhouse.user.clone(), |server| server.reader_user().to_owned()),
+        password_file: ours.and(running.dir()).map(password),
+        http: pipeline.service.http.map(|address| format!("http://{address}")),
+        data_dir: running.dir().map(Path::to_owned),
+    }
+}

@@ -1,0 +1,231 @@
+//! The demo, step by step.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use aftercare_clickhouse::Store;
+use aftercare_runtime::topics;
+use anyhow::{Context, ensure};
+
+use super::report::{self, Report};
+use super::{Args, latency, text};
+use crate::commands::serve::{Role, Service};
+use crate::commands::{import, migrate, simulate};
+use crate::config::Config;
+use crate::import::{ImportArgs, Summary};
+use crate::wiring::engines::Running;
+use crate::wiring::sink::TABLES;
+use crate::wiring::{say, wall_clock};
+
+/// Everything that is written should be in ClickHouse long before this is over.
+const SETTLE_MAX: Duration = Duration::from_secs(180);
+
+/// Tells on stderr what is being done and how long it took, and does nothing more after a signal.
+pub(super) struct Steps<'a> {
+    pub(super) began: Instant,
+    pub(super) stop: &'a Arc<AtomicBool>,
+}
+
+impl Steps<'_> {
+    pub(super) fn run<T>(&self, what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        ensure!(!self.stop.load(Relaxed), "stopped before: {what}");
+        let began = Instant::now();
+        let mut stderr = std::io::stderr();
+        drop(write!(stderr, "  {what:<60}").and_then(|()| stderr.flush()));
+        let result = work().with_context(|| what.to_owned());
+        match &result {
+            Ok(_) => say(format_args!("{:>7.1} s", began.elapsed().as_secs_f64())),
+            Err(_) => say(format_args!("  not done")),
+        }
+        result
+    }
+}
+
+/// The pipeline while it runs, and what to ask it by.
+pub(super) struct Pipeline<'a> {
+    pub(super) config: &'a Config,
+    pub(super) service: Service,
+    pub(super) store: Store,
+    pub(super) runtime: tokio::runtime::Runtime,
+    stop: &'a AtomicBool,
+}
+
+/// What was written, by topic.
+pub(super) struct Written {
+    pub(super) world: BTreeMap<&'static str, u64>,
+    pub(super) nhs: Option<Summary>,
+}
+
+impl Written {
+    pub(super) fn nhs_records(&self, topic: &str) -> u64 {
+        self.nhs.as_ref().and_then(|n| n.records.get(topic)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn records(&self, topic: &str) -> u64 {
+        self.world.get(topic).copied().unwrap_or(0) + self.nhs_records(topic)
+    }
+}
+
+/// All of it, on engines that run.
+pub(super) fn demonstrate(
+    config: &Config,
+    args: &Args,
+    nhs: Option<&Path>,
+    running: &Running,
+    steps: &Steps<'_>,
+) -> anyhow::Result<()> {
+    steps.run("create topics, tables and documents", || {
+        let report = migrate::migrate(config, true)?;
+        ensure!(report.differences.is_empty(), "{}", report.differences.join("; "));
+        Ok(())
+    })?;
+    let stop_service = Arc::new(AtomicBool::new(false));
+    let pipeline = steps.run("start the pipeline", || {
+        let service = Service::start(config, &[Role::Task, Role::Sink, Role::Http], &stop_service)?;
+        let pipeline = Pipeline {
+            config,
+            service,
+            store: Store::connect(config.store()?),
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            stop: steps.stop,
+        };
+        Ok(pipeline)
+    })?;
+    let done = show(&pipeline, args, nhs, running, steps);
+    stop_service.store(true, Relaxed);
+    let joined = pipeline.service.join();
+    done.and(joined)
+}
+
+fn show(
+    pipeline: &Pipeline<'_>,
+    args: &Args,
+    nhs: Option<&Path>,
+    running: &Running,
+    steps: &Steps<'_>,
+) -> anyhow::Result<()> {
+    pipeline.wait(Duration::from_secs(60), "the tasks to run", || Ok(pipeline.tasks_run()))?;
+    let start = wall_clock() - i64::from(args.days) * 86_400_000;
+    let world = simulate::Args {
+        seed: args.seed,
+        patients: args.patients,
+        days: args.days,
+        start: Some(jiff::Timestamp::from_millisecond(start)?.to_string()),
+        wearers_permille: 20,
+        bad_records: args.bad_records,
+        out: None,
+        ticks: false,
+    };
+    let what = format!("write a world of {} stent patients over {} days", args.patients, args.days);
+    let world = steps.run(&what, || simulate::to_kafka(pipeline.config, &world))?;
+    let nhs = match nhs {
+        None => None,
+        Some(file) => Some(steps.run("import the NHS PROMs file", || import_nhs(pipeline.config, file))?),
+    };
+    let written = Written { world, nhs };
+    steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
+    let mut report = steps.run("read what came out", || {
+        let world = report::World { seed: args.seed, patients: args.patients, days: args.days, start };
+        Report::read(pipeline, &written, world, running)
+    })?;
+    if args.probes > 0 {
+        let what = format!("time {} questionnaires, one by one, into ClickHouse", text::grouped(args.probes));
+        report.latency = Some(steps.run(&what, || latency::measure(pipeline, args.probes))?);
+    }
+    report.seconds = steps.began.elapsed().as_secs_f64();
+    let text = if args.json {
+        serde_json::to_string_pretty(&report)? + "\n"
+    } else {
+        text::render(&report, args, running.dir().is_some())
+    };
+    // Nobody may be reading any more; everything still has to be stopped.
+    let mut stdout = std::io::stdout();
+    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    while args.keep && !steps.stop.load(Relaxed) {
+        ensure!(!pipeline.service.has_failed(), "a part of the pipeline ended");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+fn import_nhs(config: &Config, file: &Path) -> anyhow::Result<Summary> {
+    let refused = tempfile::Builder::new().prefix("aftercare-refused-").tempdir()?;
+    let args = ImportArgs {
+        file: file.to_owned(),
+        mapping: "nhs-eq5d3l".into(),
+        refused: Some(refused.path().join("refused.csv")),
+    };
+    import::import_file(config, &args)
+}
+
+impl Pipeline<'_> {
+    /// Waits for a condition; ends early when a signal came or a part of the pipeline failed.
+    pub(super) fn wait(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut holds: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while !holds()? {
+            self.goes_on()?;
+            ensure!(began.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// An error when a signal came or a part of the pipeline failed.
+    pub(super) fn goes_on(&self) -> anyhow::Result<()> {
+        ensure!(!self.stop.load(Relaxed), "stopped");
+        ensure!(!self.service.has_failed(), "a part of the pipeline ended");
+        Ok(())
+    }
+
+    fn tasks_run(&self) -> bool {
+        let tasks = self.service.tasks.lock().expect("no holder panics");
+        let running = tasks.values().filter(|t| t.phase.load(Relaxed) == 3).count();
+        i32::try_from(running).is_ok_and(|n| n == self.config.kafka.partitions)
+    }
+
+    /// Records of an input topic that the tasks took.
+    pub(super) fn taken(&self, topic: &str) -> u64 {
+        let at = topics::by_name(topic).map_or(0, |t| topics::index(t.id));
+        let tasks = self.service.tasks.lock().expect("no holder panics");
+        tasks.values().map(|stats| stats.records_in[at].load(Relaxed)).sum()
+    }
+
+    /// Waits until everything was taken, every task saw a tick after that (at which it issues its windows and counts),
+    /// and everything it issued is in ClickHouse.
+    pub(super) fn settle(&self, written: &Written) -> anyhow::Result<()> {
+        self.wait(SETTLE_MAX, "the tasks to take all records", || {
+            Ok(topics::with_role(topics::Role::Input).all(|t| self.taken(t.name) >= written.records(t.name)))
+        })?;
+        let taken_at = wall_clock();
+        self.wait(SETTLE_MAX, "a tick", || {
+            let tasks = self.service.tasks.lock().expect("no holder panics");
+            Ok(tasks.values().all(|stats| stats.tick.load(Relaxed) > taken_at))
+        })?;
+        self.wait(SETTLE_MAX, "the sink", || self.is_caught_up())
+    }
+
+    /// Whether ClickHouse covers all that the tasks wrote.
+    fn is_caught_up(&self) -> anyhow::Result<bool> {
+        let issued: Vec<u64> = TABLES.iter().map(|table| self.issued(table.topic())).collect();
+        let coverage = self.runtime.block_on(self.store.coverage())?;
+        let covered = |topic: &str| -> u64 {
+            coverage.iter().filter(|c| c.topic == topic).map(|c| c.last_sequence - c.missing).sum()
+        };
+        Ok(TABLES.iter().zip(issued).all(|(table, issued)| covered(table.topic()) >= issued))
+    }
+
+    fn issued(&self, topic: &str) -> u64 {
+        let at = topics::by_name(topic).map_or(0, |t| topics::index(t.id));
+        let tasks = self.service.tasks.lock().expect("no holder panics");
+        tasks.values().map(|stats| stats.outputs[at].load(Relaxed)).sum()
+    }
+}

@@ -1,0 +1,188 @@
+//! The report for people: plain text, 80 columns.
+
+use std::fmt::{Display, Write};
+
+use super::report::{Patient, Places, Report};
+use super::{Args, chart};
+
+/// A page that is written line by line.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: impl Display) {
+        writeln!(self.0, "{line}").unwrap_or_default();
+    }
+
+    fn heading(&mut self, heading: &str, columns: &str) {
+        self.line("");
+        self.line(format_args!("{heading}{columns:>width$}", width = 80 - heading.chars().count()));
+        self.line("─".repeat(80));
+    }
+}
+
+/// The whole report. `ours`: an engine of ours runs, so that its files are known.
+pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
+    let mut page = Page::default();
+    records(&mut page, report);
+    outcomes(&mut page, report);
+    dead_letters(&mut page, report);
+    scores(&mut page, report);
+    if let Some(patient) = &report.patient {
+        index(&mut page, patient);
+    }
+    latency(&mut page, report);
+    page.heading("Where to look", "");
+    if args.keep || !ours {
+        places(&mut page, &report.places);
+    } else if args.leaves_data() {
+        page.line(format_args!(
+            "The data stays: topics {}.*, database {}.",
+            report.places.app, report.places.database
+        ));
+    } else {
+        page.line("Everything is stopped and removed now. With --keep it stays up: Kafka, ClickHouse,");
+        page.line("registry and metrics, with their addresses and queries to try.");
+    }
+    let world = &report.world;
+    page.line(format_args!("The same world again: --seed {} --patients {} --days {}", world.seed, world.patients, world.days));
+    page.line("");
+    page.line(format_args!("Done in {:.0} s.{}", report.seconds, if args.keep { " Ctrl-C stops and removes everything." } else { "" }));
+    page.0
+}
+
+fn records(page: &mut Page, report: &Report) {
+    page.heading("Records in", "world       NHS  receipts  undecodable  adds up");
+    for r in &report.records {
+        page.line(format_args!(
+            "  {:<30}{:>9}{:>10}{:>10}{:>13}{:>6}",
+            r.topic,
+            grouped(r.world),
+            grouped(r.nhs),
+            grouped(r.receipts),
+            grouped(r.undecodable),
+            if r.adds_up() { "✓" } else { "NO" }
+        ));
+    }
+    page.line("  Every record has one outcome: written = copies in receipts + undecodable.");
+    page.line(format_args!(
+        "  {} rows came of them, taken by ClickHouse in {} inserts.",
+        grouped(report.sink.rows),
+        grouped(report.sink.inserts)
+    ));
+}
+
+fn outcomes(page: &mut Page, report: &Report) {
+    page.heading("What became of them", "first copies    further copies");
+    let mut topic = "";
+    for o in &report.outcomes {
+        let name = if o.topic == "wearable-readings" { "single readings" } else { &o.topic };
+        page.line(format_args!(
+            "  {:<20}{:<12}{:<20}{:>10}{:>16}",
+            if topic == o.topic { "" } else { name },
+            o.outcome,
+            o.reason,
+            grouped(o.count),
+            if o.further_copies == 0 { String::new() } else { grouped(o.further_copies) },
+        ));
+        topic = &o.topic;
+    }
+}
+
+fn dead_letters(page: &mut Page, report: &Report) {
+    page.heading("Dead letters, kept with their bytes", "records");
+    for d in &report.dead_letters {
+        page.line(format_args!("  {:<32}{:<36}{:>10}", d.topic, d.reason, grouped(d.count)));
+    }
+}
+
+fn scores(page: &mut Page, report: &Report) {
+    page.heading("Scores", "scored  unscored  mean score  mean index");
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    for s in &report.scores {
+        page.line(format_args!(
+            "  {:<38}{:>8}{:>10}{:>12}{:>9} %",
+            s.instrument,
+            grouped(s.scored),
+            grouped(s.unscored),
+            number(s.mean_score, 2),
+            number(s.mean_index, 0),
+        ));
+    }
+}
+
+fn index(page: &mut Page, patient: &Patient) {
+    let points: Vec<(f64, f64)> =
+        patient.points.iter().filter_map(|p| Some((p.days_since_treatment?, p.index))).collect();
+    page.heading("One patient's health index, % of the baseline", &patient.patient_id);
+    for line in chart::draw(&points) {
+        page.line(line);
+    }
+    page.line("       days since treatment      ● one questionnaire      ┊ the stent is placed");
+}
+
+fn latency(page: &mut Page, report: &Report) {
+    let Some(l) = &report.latency else { return };
+    page.heading("Latency", "p50       p99       max");
+    page.line(format_args!(
+        "  {:<48}{:>7.0} ms{:>7.0} ms{:>7.0} ms",
+        "append acknowledged until the score can be read", l.p50_ms, l.p99_ms, l.max_ms
+    ));
+    page.line(format_args!(
+        "  {} questionnaires, 20 a second, looked for every {:.0} ms; the sink gathers rows for",
+        grouped(u64::try_from(l.uploads).unwrap_or(u64::MAX)),
+        l.look_every_ms
+    ));
+    page.line("  up to sink.flush_ms before it inserts them.");
+}
+
+fn places(page: &mut Page, places: &Places) {
+    let Places { kafka, app, clickhouse, database, user, .. } = places;
+    page.line(format_args!("  Kafka       {kafka}, topics {app}.*"));
+    page.line(format_args!("  ClickHouse  {clickhouse}, database {database}, user {user}"));
+    if let Some(http) = &places.http {
+        page.line(format_args!("  registry    {http}/subjects"));
+        page.line(format_args!("  metrics     {http}/metrics"));
+    }
+    if let Some(dir) = &places.data_dir {
+        page.line(format_args!("  files       {}", dir.display()));
+    }
+    let password = places.password_file.as_ref().map(|file| format!(":$(cat {})", file.display()));
+    page.line("");
+    page.line("Try");
+    for query in [
+        "SELECT organisation, round(avg(index)) FROM scores FINAL WHERE instrument = 'composite' GROUP BY 1",
+        "SELECT window_start, mean, sd FROM windows FINAL ORDER BY patient_id, window_start LIMIT 10",
+        "SELECT topic, reason, message FROM dead_letters FINAL LIMIT 10",
+    ] {
+        page.line(format_args!("  curl -u \"{user}{}\" '{clickhouse}/?database={database}' \\", password.as_deref().unwrap_or("")));
+        page.line(format_args!("    -d \"{query} FORMAT PrettyCompact\""));
+    }
+    page.line(format_args!("  kcat -b {kafka} -C -e -t {app}.scores -f 'partition %p offset %o: key %k, %S bytes\\n'"));
+}
+
+/// A count with its thousands apart.
+pub(super) fn grouped(count: impl Into<u64>) -> String {
+    let digits = count.into().to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let all = [0u64, 999, 1_000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(all, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+}
