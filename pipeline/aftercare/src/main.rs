@@ -12,6 +12,8 @@ use clap::{Parser, Subcommand};
 
 /// Exit code: a finding, not a failure (refused lines, differences, an audit that does not add up).
 const FOUND: u8 = 4;
+/// Exit code: a signal ended it before it was done.
+const INTERRUPTED: u8 = 130;
 /// Exit code: the configuration can't be used.
 const CONFIGURATION: u8 = 3;
 
@@ -31,8 +33,9 @@ struct Cli {
     #[arg(long, short, global = true, env = "AFTERCARE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// What goes to stderr: error, warn, info, debug, or a filter such as aftercare_kafka=debug.
-    #[arg(long, global = true, env = "AFTERCARE_LOG", default_value = "info", value_name = "LEVEL")]
-    log: String,
+    /// [default: info; demo: warn]
+    #[arg(long, global = true, env = "AFTERCARE_LOG", value_name = "LEVEL")]
+    log: Option<String>,
     /// Log lines as JSON.
     #[arg(long, global = true)]
     log_json: bool,
@@ -44,6 +47,8 @@ struct Cli {
 enum Command {
     /// Run the pipeline: patient tasks, the ClickHouse sink, HTTP (registry, health, metrics).
     Serve(commands::serve::Args),
+    /// See it work: starts a real Kafka and a real ClickHouse, runs a small simulated world through, reports.
+    Demo(commands::demo::Args),
     /// Read a CSV file into the input topics.
     Import(commands::import::Args),
     /// Create topics, tables and documents; name every difference in what is there.
@@ -72,7 +77,9 @@ fn main() -> ExitCode {
     if let Command::ClickhouseChild { args } = &cli.command {
         return aftercare_embedded::clickhouse_child(args);
     }
-    if let Err(error) = wiring::logging::start(&cli.log, cli.log_json) {
+    // The demo's report is for people, who would not find it among the log's lines.
+    let quiet = if matches!(cli.command, Command::Demo(_)) { "warn" } else { "info" };
+    if let Err(error) = wiring::logging::start(cli.log.as_deref().unwrap_or(quiet), cli.log_json) {
         return fail(&error, CONFIGURATION);
     }
     let config = match config::Config::load(cli.config.as_deref()) {
@@ -86,6 +93,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve(args) => commands::serve::run(&config, &args),
+        Command::Demo(args) => commands::demo::run(config, &args),
         Command::Import(args) => commands::import::run(&config, &args),
         Command::Migrate(args) => commands::migrate::run(&config, &args),
         Command::Check(args) => commands::check::run(&config, &args),
@@ -98,6 +106,7 @@ fn main() -> ExitCode {
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(FOUND),
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => fail(&error, 1),
     }
 }
@@ -108,6 +117,8 @@ pub(crate) enum Outcome {
     Done,
     /// Done, and a person should look at what it said.
     Found,
+    /// SIGINT or SIGTERM came first; everything that was started is stopped.
+    Interrupted,
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
