@@ -6,6 +6,7 @@
 mod decimal;
 mod instrument;
 mod plan;
+mod read_instrument;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -150,7 +151,10 @@ impl Library {
 
 /// Documents of one kind by id and version. They are few and looked up often: a short list beats a tree.
 #[derive(Clone, Debug)]
-struct Shelf<T>(Vec<(Arc<str>, Vec<(i32, Arc<T>)>)>);
+struct Shelf<T>(Vec<Documents<T>>);
+
+/// An id, and its versions in ascending order.
+type Documents<T> = (Arc<str>, Vec<(i32, Arc<T>)>);
 
 impl<T> Default for Shelf<T> {
     fn default() -> Shelf<T> {

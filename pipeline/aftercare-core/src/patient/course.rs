@@ -8,83 +8,12 @@ use super::Patient;
 use super::forms::{self, FormState};
 use super::names::Sym;
 use super::record::View;
+use super::series::{Series, SeriesTail, Step};
 use crate::documents::{InstrumentDocument, Library, MissingPart, PlanDocument, PlanInstrument};
 use crate::index::{IndexRule, composite, health_index};
-use crate::rolling::{Point, Running, SLOPE_DAYS};
+use crate::rolling::SLOPE_DAYS;
 use crate::time::{Instant, Millis};
 use crate::zone::Zones;
-
-/// The values of one instrument, or of the composite.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Series {
-    running: Running,
-    /// The points of the days that a slope looks at.
-    recent: Vec<Point>,
-    done: u32,
-    last_slot: u32,
-    /// Of the upload fed last, and of the one before that had one.
-    pub(super) current: Option<f64>,
-    previous: Option<f64>,
-    last: Option<f64>,
-}
-
-impl Series {
-    /// A new upload is fed, of which nothing is known yet.
-    fn next(&mut self) {
-        self.current = None;
-    }
-
-    fn push(&mut self, at: Instant, value: f64, step: &Step<'_>) {
-        self.previous = self.last.replace(value);
-        self.current = Some(value);
-        if let Some(plan) = step.plan {
-            self.running.push(at, value, plan.ewma_half_life_days);
-        }
-        let fresh = step.slot.filter(|slot| *slot > self.last_slot);
-        self.done += u32::from(fresh.is_some());
-        self.last_slot = fresh.unwrap_or(self.last_slot);
-        self.remember(at, value);
-    }
-
-    fn remember(&mut self, at: Instant, value: f64) {
-        let gone = at.saturating_sub(Millis::days(SLOPE_DAYS));
-        if self.recent.first().is_some_and(|first| first.at <= gone) {
-            self.recent.retain(|point| point.at > gone);
-        }
-        if self.recent.capacity() == 0 {
-            self.recent.reserve(8);
-        }
-        self.recent.push(Point { at, value });
-    }
-
-    pub(super) fn recent(&self) -> &[Point] {
-        &self.recent
-    }
-
-    pub(super) fn ewma(&self) -> Option<f64> {
-        self.running.mean()
-    }
-
-    /// Slots that have a value so far.
-    pub(super) fn done(&self) -> u32 {
-        self.done
-    }
-
-    fn tail(&self) -> SeriesTail {
-        SeriesTail { running: self.running, done: self.done, last_slot: self.last_slot, last: self.last }
-    }
-
-    fn resume(tail: &SeriesTail) -> Series {
-        let SeriesTail { running, done, last_slot, last } = *tail;
-        Series { running, done, last_slot, last, ..Series::default() }
-    }
-}
-
-/// What an upload is judged with.
-struct Step<'a> {
-    plan: Option<&'a PlanDocument>,
-    slot: Option<u32>,
-}
 
 /// The last valid score before the treatment, within the plan's window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,8 +113,8 @@ impl<'a> Course<'a> {
             treated_day: None,
             fed: 0,
             slots_begun: 0,
-            routes: Vec::new(),
-            tracks: Vec::new(),
+            routes: Vec::with_capacity(4),
+            tracks: Vec::with_capacity(4),
             composite: Series::default(),
             scores: Vec::with_capacity(8),
         };
@@ -276,8 +205,9 @@ impl<'a> Course<'a> {
         }
         for form in forms::read(facts.forms) {
             let (value_set, track) = self.find_route(form.head.instrument, form.head.version);
-            if form.head.state == FormState::Scored {
-                self.scores.extend(track.zip(value_set.and_then(|set| form.value(set))));
+            let scored = track.zip(value_set).filter(|_| form.head.state == FormState::Scored);
+            if let Some((track, score)) = scored.and_then(|(track, set)| Some((track, form.value(set)?))) {
+                self.scores.push((track, score));
             }
         }
         true
@@ -361,14 +291,6 @@ pub(super) struct Tail {
     fed: usize,
     tracks: Box<[TrackTail]>,
     composite: SeriesTail,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct SeriesTail {
-    running: Running,
-    done: u32,
-    last_slot: u32,
-    last: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

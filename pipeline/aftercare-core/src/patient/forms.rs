@@ -74,7 +74,10 @@ impl Form<'_> {
     pub(super) fn values(&self, values: &mut Vec<f64>) {
         let mut rest = self.values;
         values.clear();
-        values.extend((0..self.count).map_while(|_| rest.double()));
+        for _ in 0..self.count {
+            let Some(value) = rest.double() else { return };
+            values.push(value);
+        }
     }
 
     /// The value at `position`.

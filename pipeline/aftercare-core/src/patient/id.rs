@@ -12,8 +12,6 @@ pub(super) enum Id<'b> {
     Uuid([u8; 16]),
 }
 
-/// Where a UUID has its dashes.
-const DASHES: [usize; 4] = [8, 13, 18, 23];
 const UUID_LENGTH: usize = 36;
 
 impl<'b> Id<'b> {
@@ -31,6 +29,18 @@ impl<'b> Id<'b> {
             Id::Text(text) => {
                 write_varint(out, text.len() as u64);
                 out.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+
+    /// Whether packed bytes begin with this id; it must be known that they begin with one of its form.
+    pub(super) fn leads(self, bytes: &[u8]) -> bool {
+        match self {
+            Id::Uuid(own) => bytes.first_chunk() == Some(&own),
+            Id::Text(text) => {
+                let mut rest = Reader(bytes);
+                let length = rest.varint().and_then(|length| usize::try_from(length).ok());
+                length == Some(text.len()) && rest.0.starts_with(text.as_bytes())
             }
         }
     }
@@ -70,8 +80,8 @@ impl<'b> Id<'b> {
 const VALUES: [u8; 256] = {
     let mut values = [255; 256];
     let mut digit = 0;
-    while digit < 16 {
-        values[DIGITS[digit] as usize] = digit as u8;
+    while digit < 16u8 {
+        values[DIGITS[digit as usize] as usize] = digit;
         digit += 1;
     }
     values
@@ -85,11 +95,12 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
     let mut bytes = [0u8; 16];
     let mut seen = 0;
     for (byte, place) in bytes.iter_mut().zip(PLACES) {
-        let [high, low] = [text[place], text[place + 1]].map(|letter| VALUES[usize::from(letter)]);
+        let high = VALUES[usize::from(text[place])];
+        let low = VALUES[usize::from(text[place + 1])];
         seen |= high | low;
         *byte = high << 4 | low & 15;
     }
-    let dashed = DASHES.iter().all(|dash| text[*dash] == b'-');
+    let dashed = text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-';
     (dashed && seen < 16).then_some(bytes)
 }
 

@@ -58,7 +58,9 @@ impl Patient {
                 updates.push((*at, issued));
             }
         }
-        self.tails = judge.courses.iter().filter_map(Course::tail).collect();
+        let mut tails = Vec::with_capacity(judge.courses.len());
+        tails.extend(judge.courses.iter().filter_map(Course::tail));
+        self.tails = tails.into_boxed_slice();
         // from behind, so that the places of those before stay
         for (at, issued) in updates.into_iter().rev() {
             self.store.set_issued(at, issued);

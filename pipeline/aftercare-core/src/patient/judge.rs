@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Patient;
-use super::course::{Course, Series, Track};
+use super::course::{Course, Track};
 use super::forms::{self, FormHead, FormState};
 use super::names::Sym;
 use super::record::{Issued, Record, Upload};
 use super::rows::{ScoreChange, ScoreStatus, Scratch};
+use super::series::Series;
 use crate::documents::{InstrumentDocument, PlanDocument};
 use crate::rolling::{days_between, mean_28d, slope_56d};
 
@@ -46,10 +47,9 @@ impl<'a> Tools<'a> {
     }
 
     fn upload_id(&mut self, ordinal: u32) -> Option<Arc<str>> {
-        if let Some((known, id)) = &self.baseline_id {
-            if *known == ordinal {
-                return Some(id.clone());
-            }
+        let known = self.baseline_id.as_ref().filter(|(known, _)| *known == ordinal);
+        if let Some((_, id)) = known {
+            return Some(id.clone());
         }
         let at = *self.uploads.get(usize::try_from(ordinal).ok()?)?;
         let id = self.patient.store.view(at)?.id.shared();

@@ -7,6 +7,7 @@
 mod bytes;
 mod course;
 mod enrolment;
+mod evaluate;
 mod forms;
 mod id;
 mod issue;
@@ -14,6 +15,7 @@ mod judge;
 mod names;
 mod record;
 mod rows;
+mod series;
 mod store;
 
 use serde::{Deserialize, Serialize};
@@ -22,13 +24,13 @@ pub use enrolment::Episode;
 pub use rows::{Attribution, Changes, OwnedAttribution, ReceiptChange, ScoreChange, ScoreStatus, Verdict};
 
 use crate::documents::Library;
-use crate::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, UploadFact};
+use crate::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus};
 use crate::reason::Reason;
 use crate::time::Instant;
-use crate::zone::Zone;
 use course::Tail;
 use enrolment::{AttributionSyms, Statement};
-use forms::{FormHead, FormState, Forms};
+use evaluate::Evaluation;
+use forms::Forms;
 use id::Id;
 use names::{Names, Sym};
 use record::{Outcome, Record, Upload, View};
@@ -66,14 +68,6 @@ struct Taken {
     outcome: Outcome,
     stored_at: Instant,
     forms: Forms,
-}
-
-/// What an offered record would become.
-enum Evaluation {
-    Rejected(Reason, String),
-    Held,
-    Superseded,
-    Taken(Outcome, Forms),
 }
 
 impl Patient {
@@ -192,37 +186,6 @@ impl Patient {
         verdict
     }
 
-    fn evaluate(
-        &mut self,
-        head: &RecordHead<'_>,
-        body: &Body<'_>,
-        seen: &Seen,
-        library: &Library,
-    ) -> Evaluation {
-        let withdrawn = head.status == RecordStatus::EnteredInError;
-        let mut taken = (Outcome::Accepted, Forms::default());
-        let checked = match body {
-            Body::Enrolment(fact) if !withdrawn => check_enrolment(fact),
-            Body::Upload(upload) if !withdrawn => {
-                score_forms(&mut self.names, upload, library).map(|scored| taken = scored)
-            }
-            Body::Enrolment(_) | Body::Upload(_) | Body::Event => Ok(()),
-        };
-        if let Err((reason, place)) = checked {
-            return Evaluation::Rejected(reason, place);
-        }
-        let waits = match body {
-            Body::Enrolment(_) => false,
-            Body::Upload(UploadFact { episode_id: Some(episode), .. }) => !self.knows_episode(episode),
-            Body::Upload(_) | Body::Event => !self.is_enrolled(),
-        };
-        match taken {
-            _ if waits => Evaluation::Held,
-            _ if seen.higher_taken => Evaluation::Superseded,
-            (outcome, forms) => Evaluation::Taken(outcome, forms),
-        }
-    }
-
     /// Writes the record's receipt and, where it is in force now, what it says.
     fn take(&mut self, head: &RecordHead<'_>, body: &Body<'_>, seen: &Seen, taken: Taken) {
         let Taken { outcome, stored_at, mut forms } = taken;
@@ -277,10 +240,9 @@ impl Patient {
         if has_upload {
             self.touch(event_at);
         }
-        if let Body::Enrolment(fact) = body {
-            if outcome.counts() {
-                self.enrol(head, fact, outcome);
-            }
+        match body {
+            Body::Enrolment(fact) if outcome.counts() => self.enrol(head, fact, outcome),
+            _ => {}
         }
     }
 
@@ -318,22 +280,16 @@ impl Patient {
             self.statements.push(statement);
         }
         self.mark_receipts(&before);
-        self.all_due();
-    }
-
-    fn all_due(&mut self) {
         self.due = Due::All;
-        self.tails = Box::default();
     }
 
     /// An upload answered at `answered_at` came, changed or went: what was answered later may differ, and everything
     /// where it could be a baseline.
     fn touch(&mut self, answered_at: Instant) {
         let mut treatments = self.known_episodes.iter().filter_map(|episode| self.treated_at(*episode));
-        if treatments.any(|treated| answered_at < treated) {
-            self.all_due();
-        }
+        let may_be_baseline = treatments.any(|treated| answered_at < treated);
         self.due = match self.due {
+            _ if may_be_baseline => Due::All,
             Due::All => Due::All,
             Due::Nothing => Due::From(answered_at),
             Due::From(earlier) => Due::From(earlier.min(answered_at)),
@@ -358,55 +314,4 @@ impl Patient {
             }
         }
     }
-}
-
-fn check_enrolment(fact: &EnrolmentFact<'_>) -> Result<(), (Reason, String)> {
-    if fact.episode_id.is_empty() {
-        return Err((Reason::MissingId, "episode_id".to_owned()));
-    }
-    match fact.time_zone {
-        Some(zone) if Zone::named(zone).is_none() => Err((Reason::UnknownTimeZone, "time_zone".to_owned())),
-        _ => Ok(()),
-    }
-}
-
-/// Scores every form; the whole upload is rejected where one of them is not valid.
-fn score_forms(
-    names: &mut Names,
-    upload: &UploadFact<'_>,
-    library: &Library,
-) -> Result<(Outcome, Forms), (Reason, String)> {
-    if upload.forms.is_empty() {
-        return Err((Reason::NoForms, "forms".to_owned()));
-    }
-    let mut forms = Forms(Vec::with_capacity(64));
-    let mut values = Vec::new();
-    let mut unscored = None;
-    let mut any_scored = false;
-    for (position, form) in upload.forms.iter().enumerate() {
-        let place = |inner: &str| match inner {
-            "" => format!("form {}", position + 1),
-            _ => format!("form {} ({}), {inner}", position + 1, form.instrument),
-        };
-        let Some(document) = library.instrument(form.instrument, form.instrument_version) else {
-            return Err((Reason::UnknownInstrument, place("")));
-        };
-        let earlier = upload.forms.get(..position).unwrap_or_default();
-        if earlier.iter().any(|earlier| earlier.instrument == form.instrument) {
-            return Err((Reason::ConflictingContent, place("instrument repeated")));
-        }
-        let missing = document
-            .evaluate(&form.answers, &mut values)
-            .map_err(|error| (error.reason, place(&error.place)))?;
-        let state = missing.map_or(FormState::Scored, FormState::Unscored);
-        any_scored |= missing.is_none();
-        unscored = unscored.or(missing);
-        let head = FormHead { instrument: names.intern(&document.id), version: document.version, state };
-        forms.push(head, if missing.is_none() { &values } else { &[] });
-    }
-    let outcome = match unscored {
-        Some(reason) if !any_scored => Outcome::Unscored(reason),
-        _ => Outcome::Accepted,
-    };
-    Ok((outcome, forms))
 }

@@ -45,8 +45,10 @@ impl Names {
     pub(super) fn find(&self, text: &str) -> Option<Sym> {
         let mut start = 0;
         let position = self.ends.iter().position(|end| {
-            let found = self.texts.get(start..usize_of(*end)) == Some(text);
-            start = usize_of(*end);
+            let end = usize_of(*end);
+            let found = end.wrapping_sub(start) == text.len()
+                && self.texts.as_bytes().get(start..end) == Some(text.as_bytes());
+            start = end;
             found
         })?;
         Sym::from_number(u32::try_from(position).ok()?.checked_add(1)?)

@@ -116,15 +116,15 @@ pub(super) const RECEIPT_DUE: u8 = 1 << 5;
 const COPIES: u8 = 1 << 6;
 const EPISODE: u8 = 1 << 7;
 /// The part of the tag that belongs to the key.
-pub(super) const KEY: u8 = UUID | 0b111;
+const KEY: u8 = UUID | 0b111;
 
 // of the outcome's byte: three bits of outcome, two of source, then
 const WITHDRAWN: u8 = 1 << 5;
 
-/// What the front of a packed record holds for an id.
-pub(super) fn write_key(kind: InputKind, id: Id<'_>, out: &mut Vec<u8>) {
-    out.push(kind as u8 | if id.is_uuid() { UUID } else { 0 });
-    id.write(out);
+/// Whether packed bytes are of a record of that kind and id.
+pub(super) fn is_of(bytes: &[u8], kind: InputKind, id: Id<'_>) -> bool {
+    let key = kind as u8 | if id.is_uuid() { UUID } else { 0 };
+    bytes.split_first().is_some_and(|(tag, rest)| tag & KEY == key && id.leads(rest))
 }
 
 impl Record<'_> {
@@ -143,17 +143,16 @@ impl Record<'_> {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        write_key(self.kind, self.id, out);
         let flags = [
+            (UUID, self.id.is_uuid()),
             (UPLOAD, self.upload.is_some()),
             (RECEIPT_DUE, self.receipt_due),
             (COPIES, self.duplicates > 0 || self.conflicts > 0),
             (EPISODE, self.episode.is_some()),
         ];
-        if let Some(tag) = out.get_mut(start) {
-            *tag |= flags.iter().filter(|(_, set)| *set).map(|(flag, _)| flag).sum::<u8>();
-        }
+        let tag = |tag, (flag, set): (u8, bool)| if set { tag | flag } else { tag };
+        out.push(flags.into_iter().fold(self.kind as u8, tag));
+        self.id.write(out);
         write_signed(out, self.event_at.0);
         if let Some(upload) = &self.upload {
             write_signed(out, upload.uploaded_at.0.wrapping_sub(self.event_at.0));
@@ -161,7 +160,9 @@ impl Record<'_> {
         let (outcome, reason) = self.outcome.split();
         let withdrawn = self.upload.as_ref().is_some_and(|upload| upload.withdrawn);
         out.push(outcome | (self.source as u8) << 3 | if withdrawn { WITHDRAWN } else { 0 });
-        out.extend(reason.map(|reason| reason as u8));
+        if let Some(reason) = reason {
+            out.push(reason as u8);
+        }
         if let Some(episode) = self.episode {
             write_varint(out, u64::from(episode.number()));
         }

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::bytes::{Reader, VARINT_MAX, write_varint};
 use super::id::Id;
-use super::record::{Issued, KEY, RECEIPT_DUE, Record, UPLOAD, View, write_key};
+use super::record::{Issued, RECEIPT_DUE, Record, UPLOAD, View, is_of};
 use crate::facts::InputKind;
 
 /// Room is made for this many bytes beyond what is needed.
@@ -64,14 +64,9 @@ impl Store {
     }
 
     pub(super) fn look_up(&self, kind: InputKind, id: Id<'_>, revision: i32) -> Seen {
-        let mut key = Vec::with_capacity(64);
-        write_key(kind, id, &mut key);
-        let (tag, rest) = key.split_first().map_or((0, &[][..]), |(tag, rest)| (*tag, rest));
         let mut seen = Seen::default();
-        for (at, bytes) in self.entries(0) {
-            let same =
-                bytes.split_first().is_some_and(|(own, after)| own & KEY == tag && after.starts_with(rest));
-            let Some(record) = same.then(|| View::read(at, bytes)?.record()).flatten() else { continue };
+        for (at, bytes) in self.entries(0).filter(|(_, bytes)| is_of(bytes, kind, id)) {
+            let Some(record) = View::read(at, bytes).and_then(|view| view.record()) else { continue };
             match record.revision.cmp(&revision) {
                 Ordering::Equal => seen.exact = Some(at),
                 Ordering::Less if record.outcome.in_force() => seen.lower_in_force = Some(at),
