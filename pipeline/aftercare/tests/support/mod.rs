@@ -22,6 +22,8 @@ const AFTERCARE: &str = env!("CARGO_BIN_EXE_aftercare");
 pub(crate) struct Stack {
     pub(crate) kafka: KafkaServer,
     pub(crate) clickhouse: ClickHouseServer,
+    /// The binary under test as it was at the start: a build in the meantime does not change what runs.
+    program: PathBuf,
     config: PathBuf,
     folder: Option<TempDir>,
 }
@@ -31,10 +33,14 @@ impl Stack {
     /// brings topics, tables and documents into being.
     pub(crate) fn start(partitions: i32, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("aftercare");
+        if fs::hard_link(AFTERCARE, &program).is_err() {
+            fs::copy(AFTERCARE, &program).unwrap();
+        }
         let engines = Engines::find().unwrap_or_else(|error| panic!("{error}"));
         let kafka = KafkaServer::start(&engines, KafkaOptions::new(folder.path().join("kafka"))).unwrap();
         let options = ClickHouseOptions {
-            child_exe: Some(AFTERCARE.into()),
+            child_exe: Some(program.clone()),
             ..ClickHouseOptions::new(folder.path().join("clickhouse"))
         };
         let clickhouse = ClickHouseServer::start(&engines, options).unwrap();
@@ -49,7 +55,7 @@ impl Stack {
         );
         let config = folder.path().join("aftercare.toml");
         fs::write(&config, text).unwrap();
-        let stack = Self { kafka, clickhouse, config, folder: Some(folder) };
+        let stack = Self { kafka, clickhouse, program, config, folder: Some(folder) };
         let migrated = stack.run(&["migrate"]);
         assert!(migrated.status.success(), "migrate: {}", String::from_utf8_lossy(&migrated.stderr));
         stack
@@ -71,7 +77,7 @@ impl Stack {
 
     /// `aftercare ARGS` with the configuration. It ends with the thread that starts it, however that one ends.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(AFTERCARE);
+        let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.config).args(args);
         // SAFETY: one system call, which may be made between fork and exec.
         unsafe {
