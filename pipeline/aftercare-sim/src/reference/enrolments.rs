@@ -13,17 +13,14 @@ use super::Attribution;
 pub(super) struct Episodes<'a> {
     /// The statements in force.
     statements: Vec<Enrolment<'a>>,
-    /// Every episode that ever had a statement.
-    stood: BTreeSet<&'a str>,
+    /// Every episode that any statement names, withdrawn ones too.
+    known: BTreeSet<&'a str>,
 }
 
 impl<'a> Episodes<'a> {
     pub(super) fn add(&mut self, statement: Enrolment<'a>, withdrawn: bool, in_force: bool) {
-        if withdrawn {
-            return;
-        }
-        self.stood.insert(statement.episode_id);
-        if in_force {
+        self.known.insert(statement.episode_id);
+        if in_force && !withdrawn {
             self.statements.push(statement);
         }
     }
@@ -33,14 +30,9 @@ impl<'a> Episodes<'a> {
         self.statements.iter().map(|s| s.episode_id).collect()
     }
 
-    /// Whether the episode stands; `None`: whether any does.
-    pub(super) fn stands(&self, episode: Option<&str>) -> bool {
-        self.statements.iter().any(|s| episode.is_none_or(|id| id == s.episode_id))
-    }
-
-    /// Whether it ever stood.
-    pub(super) fn stood(&self, episode: Option<&str>) -> bool {
-        episode.map_or(!self.stood.is_empty(), |id| self.stood.contains(id))
+    /// Whether the episode was ever spoken of; `None`: whether any was.
+    pub(super) fn knows(&self, episode: Option<&str>) -> bool {
+        episode.map_or(!self.known.is_empty(), |id| self.known.contains(id))
     }
 
     fn saying<T>(

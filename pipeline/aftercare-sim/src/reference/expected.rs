@@ -31,8 +31,7 @@ pub struct Expected {
 /// One receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedReceipt {
-    /// The outcomes that it may have. There are several where arrival decides: a record that waits may have been given
-    /// up, an upload may have come before its enrolment was withdrawn, or after.
+    /// The outcomes that it may have. There are two where arrival decides: a record that waits may have been given up.
     pub outcomes: Vec<&'static str>,
     /// The reason, where there is one outcome.
     pub reason: Option<&'static str>,

@@ -22,15 +22,8 @@ enum Fate {
         unscored: Option<&'static str>,
     },
     Rejected(&'static str),
-    /// Nobody is enrolled whom it could count for.
-    Waits {
-        copy: usize,
-    },
-    /// It counts, or waited in vain: that depends on when an enrolment was withdrawn.
-    TakenOrWaits {
-        copy: usize,
-    },
-    LiesAhead,
+    /// Nobody was enrolled whom it could count for, or its time lies ahead: it is held, or was given up.
+    Waits,
 }
 
 /// Judges all records of a patient: writes their receipts, answers the episodes and the uploads in force.
@@ -51,13 +44,12 @@ pub(super) fn judge<'a>(
             .iter()
             .map(|((topic, ..), copies)| fate(topic, copies, &episodes, library, limits))
             .collect();
-        let in_force =
-            fates.iter().rposition(|fate| matches!(fate, Fate::Taken { .. } | Fate::TakenOrWaits { .. }));
+        let in_force = fates.iter().rposition(|fate| matches!(fate, Fate::Taken { .. }));
         for (n, (((topic, id, revision), copies), fate)) in group.iter().zip(&fates).enumerate() {
             let key = (patient_id.to_owned(), (*topic).to_owned(), id.clone(), *revision);
             let superseded = in_force.is_some_and(|force| n < force);
             expected.receipts.insert(key, receipt(copies, *fate, superseded));
-            let (Fate::Taken { copy, .. } | Fate::TakenOrWaits { copy }) = *fate else { continue };
+            let Fate::Taken { copy, .. } = *fate else { continue };
             let copy = &copies[copy];
             match *topic {
                 "enrolments" => episodes.add(reread(topic, copy), copy.withdrawn, !superseded),
@@ -93,10 +85,10 @@ fn reread<'a, T: serde::Deserialize<'a>>(topic: &str, copy: &'a Copy) -> T {
 
 /// The first copy that is not rejected decides.
 fn fate(topic: &str, copies: &[Copy], episodes: &Episodes, library: &Library, limits: &Limits) -> Fate {
-    let mut last = Fate::LiesAhead;
+    let mut last = Fate::Waits;
     for (n, copy) in copies.iter().enumerate() {
         if topic != "enrolments" && limits.lies_ahead(copy.event_at) {
-            return Fate::LiesAhead;
+            return Fate::Waits;
         }
         last = fate_of_copy(topic, n, copy, episodes, library);
         if !matches!(last, Fate::Rejected(_)) {
@@ -131,13 +123,7 @@ fn fate_of_copy(topic: &str, n: usize, copy: &Copy, episodes: &Episodes, library
 }
 
 fn waits(episode: Option<&str>, copy: usize, unscored: Option<&'static str>, episodes: &Episodes) -> Fate {
-    if episodes.stands(episode) {
-        Fate::Taken { copy, unscored }
-    } else if episodes.stood(episode) {
-        Fate::TakenOrWaits { copy }
-    } else {
-        Fate::Waits { copy }
-    }
+    if episodes.knows(episode) { Fate::Taken { copy, unscored } } else { Fate::Waits }
 }
 
 /// Why a valid upload has no score at all, if so; `Err`: why it is not valid.
@@ -171,8 +157,7 @@ fn receipt(copies: &[Copy], fate: Fate, superseded: bool) -> ExpectedReceipt {
         Fate::Taken { unscored: None, .. } => (vec!["accepted"], None),
         Fate::Taken { unscored, .. } => (vec!["unscored"], unscored),
         Fate::Rejected(reason) => (vec!["rejected"], Some(reason)),
-        Fate::Waits { .. } | Fate::LiesAhead => (vec!["held", "rejected"], None),
-        Fate::TakenOrWaits { .. } => (vec!["accepted", "unscored", "held", "rejected"], None),
+        Fate::Waits => (vec!["held", "rejected"], None),
     };
     // What came before the copy that counts was rejected, and is counted as its duplicate.
     let split = match fate {
@@ -182,7 +167,7 @@ fn receipt(copies: &[Copy], fate: Fate, superseded: bool) -> ExpectedReceipt {
             Some((copy + same, later.len() - same))
         }
         Fate::Rejected(_) => Some((copies.len() - 1, 0)),
-        Fate::Waits { .. } | Fate::LiesAhead | Fate::TakenOrWaits { .. } => None,
+        Fate::Waits => None,
     };
     ExpectedReceipt {
         outcomes,
