@@ -59,7 +59,8 @@ impl Demo {
             std::thread::sleep(Duration::from_millis(20));
         };
         assert_eq!(processes_of(self.folder.path()), Vec::<String>::new(), "processes are left");
-        let left: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
         assert!(left.is_empty(), "files are left: {left:?}");
         status.code()
     }
@@ -111,6 +112,7 @@ fn the_report_agrees_with_what_is_counted_independently() {
         nhs_scores_are_those_of_the_file(&report, nhs);
     }
     latencies_are_in_order(&report["latency"]);
+    assert_eq!(report["audit"]["holds"], true, "{}", report["audit"]);
     let points = report["patient"]["points"].as_array().unwrap();
     assert!(points.len() > 5 && points.iter().all(|p| p["index"].is_number()), "{points:?}");
 

@@ -80,13 +80,13 @@ pub(super) struct Figures {
 
 /// A named statement about the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Statement {
-    pub(super) name: &'static str,
-    pub(super) holds: bool,
+pub(crate) struct Statement {
+    pub(crate) name: &'static str,
+    pub(crate) holds: bool,
     /// What it rests on, in words.
-    pub(super) figures: String,
+    pub(crate) figures: String,
     /// Where it does not hold.
-    pub(super) places: Vec<String>,
+    pub(crate) places: Vec<String>,
 }
 
 impl Statement {

@@ -22,11 +22,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// With more to take than this (records and markers), waiting does not count records.
 const BEHIND_MAX: i64 = 10_000;
 
-/// Proves that nothing is lost and nothing is double. Reads Kafka and ClickHouse, changes nothing. Exit code 4 when a
-/// statement is violated.
-///
-/// It belongs to a pipeline at rest: what the sink has not inserted yet looks like a loss. With --wait it looks again
-/// until everything is taken and written, or the time is over.
+/// See [`EXPLANATION`].
 #[derive(clap::Args, Default)]
 #[command(after_long_help = EXPLANATION)]
 pub(crate) struct Args {
@@ -42,21 +38,29 @@ pub(crate) struct Args {
 }
 
 const EXPLANATION: &str = "\
-Statements:
-  CommittedImpliesWritten    The last record committed to each output partition in Kafka is the last that a coverage row
-                             in ClickHouse proves.
-  CoverageIsGapless          The proven sequences of each output partition are 1 to the highest, and no proof contradicts
-                             another.
-  TablesHoldWhatIsCovered    In each table the newest row is there, no two rows have one version, no row is unproven, and
-                             there are no more rows than records; dead letters are as many as records.
-  EveryRecordHasOneOutcome   Per input topic, counted by reading it up to where the tasks are:
-                               records taken = records in receipts + dead letters without a receipt + records forwarded
-                             A record that came to the wrong partition is there twice: the task that read it sent it on
-                             (it counts as forwarded), and the copy has the outcome. Copies carry the header
-                             aftercare.forwarded with the place of the original; one whose original is taken counts.
-                             What waits for its enrolment or its time has a receipt that says held.
-  RowsEqualRecords (--deep)  Each id stands in its table as its last record in Kafka says, and no other id does.
-Records that a topic's retention has let go of can't be counted: there the statements say what is left to say.";
+Reads Kafka and ClickHouse, changes nothing. Exit code 4 when a statement is violated.
+
+It belongs to a pipeline at rest: what the sink has not inserted yet looks like a loss. With --wait it looks again until \
+everything is taken and written, or the time is over. Readings are counted at ticks: where ticks come from outside, one \
+has to follow the last record.
+
+CommittedImpliesWritten: the last record committed to each output partition in Kafka is the last that a coverage row in \
+ClickHouse proves.
+
+CoverageIsGapless: the proven sequences of each output partition are 1 to the highest, and no proof contradicts another.
+
+TablesHoldWhatIsCovered: in each table the newest row is there, no two rows have one version, no row is unproven, and \
+there are no more rows than records; dead letters are as many as records.
+
+EveryRecordHasOneOutcome: per input topic, counted by reading it up to where the tasks are,
+  records taken = records in receipts + dead letters without a receipt + records forwarded.
+A record that came to the wrong partition is in the topic twice: the task that read it sent it on, so it counts as \
+forwarded, and its copy has the outcome. Copies carry the header aftercare.forwarded with the place of the original; a \
+copy counts when its original is taken. What waits for its enrolment or its time has a receipt that says held.
+
+RowsEqualRecords (--deep): each id stands in its table as its last record in Kafka says, and no other id does.
+
+Records that a topic's retention has let go of can't be counted any more: there the statements say what is left to say.";
 
 /// All that an audit found.
 #[derive(Serialize)]
@@ -65,7 +69,7 @@ pub(crate) struct Report {
     pub(crate) holds: bool,
     /// Records were taken while the audit looked, so that a violation may be none.
     pub(crate) moving: bool,
-    statements: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
     inputs: Vec<Input>,
     outputs: Vec<OutputFigures>,
 }

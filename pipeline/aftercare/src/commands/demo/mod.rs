@@ -106,8 +106,8 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     });
     match done {
         // In the stay at the end the signal is the way to end it.
-        Ok(()) if args.keep => Ok(Outcome::Done),
+        Ok(outcome) if args.keep => Ok(outcome),
         _ if stop.load(Relaxed) => Ok(Outcome::Interrupted),
-        other => other.map(|()| Outcome::Done).context("the demo could not be finished"),
+        other => other.context("the demo could not be finished"),
     }
 }

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::latency::Latency;
 use super::run::{Pipeline, Written};
+use crate::commands::audit;
 use crate::import::Summary;
 use crate::wiring::engines::Running;
 use crate::wiring::sink::SinkStats;
 
 /// What the demo shows; its JSON form is for scripts.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Report {
     /// From the start to the end of the last measurement, engines included.
     pub(super) seconds: f64,
@@ -27,6 +28,7 @@ pub(super) struct Report {
     pub(super) scores: Vec<InstrumentScores>,
     pub(super) patient: Option<Patient>,
     pub(super) latency: Option<Latency>,
+    pub(super) audit: Option<audit::Report>,
     pub(super) places: Places,
 }
 
@@ -36,6 +38,7 @@ pub(super) struct World {
     pub(super) seed: u64,
     pub(super) patients: u32,
     pub(super) days: u32,
+    pub(super) bad_records: u32,
     /// Its first moment, ms since 1970 UTC.
     pub(super) start: i64,
 }
@@ -126,6 +129,7 @@ impl Report {
             scores: runtime.block_on(store.scores_by_instrument())?,
             patient: patient(pipeline)?,
             latency: None,
+            audit: None,
             places: places(pipeline, running),
         })
     }

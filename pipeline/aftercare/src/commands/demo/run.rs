@@ -13,8 +13,9 @@ use anyhow::{Context, ensure};
 
 use super::report::{self, Report};
 use super::{Args, latency, text};
+use crate::Outcome;
 use crate::commands::serve::{Role, Service};
-use crate::commands::{import, migrate, simulate};
+use crate::commands::{audit, import, migrate, simulate};
 use crate::config::Config;
 use crate::import::{ImportArgs, Summary};
 use crate::wiring::engines::Running;
@@ -23,6 +24,8 @@ use crate::wiring::{say, wall_clock};
 
 /// Everything that is written should be in ClickHouse long before this is over.
 const SETTLE_MAX: Duration = Duration::from_secs(180);
+/// By then the rows of the latency measurement are in ClickHouse too.
+const AUDIT_WAIT_S: u64 = 30;
 
 /// Tells on stderr what is being done and how long it took, and does nothing more after a signal.
 pub(super) struct Steps<'a> {
@@ -77,7 +80,7 @@ pub(super) fn demonstrate(
     nhs: Option<&Path>,
     running: &Running,
     steps: &Steps<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Outcome> {
     steps.run("create topics, tables and documents", || {
         let report = migrate::migrate(config, true)?;
         ensure!(report.differences.is_empty(), "{}", report.differences.join("; "));
@@ -98,7 +101,7 @@ pub(super) fn demonstrate(
     let done = show(&pipeline, args, nhs, running, steps);
     stop_service.store(true, Relaxed);
     let joined = pipeline.service.join();
-    done.and(joined)
+    joined.and(done)
 }
 
 fn show(
@@ -107,7 +110,7 @@ fn show(
     nhs: Option<&Path>,
     running: &Running,
     steps: &Steps<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Outcome> {
     pipeline.wait(Duration::from_secs(60), "the tasks to run", || Ok(pipeline.tasks_run()))?;
     let start = wall_clock() - i64::from(args.days) * 86_400_000;
     let world = simulate::Args {
@@ -129,13 +132,19 @@ fn show(
     let written = Written { world, nhs };
     steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
     let mut report = steps.run("read what came out", || {
-        let world = report::World { seed: args.seed, patients: args.patients, days: args.days, start };
+        let Args { seed, patients, days, bad_records, .. } = *args;
+        let world = report::World { seed, patients, days, bad_records, start };
         Report::read(pipeline, &written, world, running)
     })?;
     if args.probes > 0 {
         let what = format!("time {} questionnaires, one by one, into ClickHouse", text::grouped(args.probes));
         report.latency = Some(steps.run(&what, || latency::measure(pipeline, args.probes))?);
     }
+    let sound = steps.run("audit: every record, every row", || {
+        let args = audit::Args { wait: AUDIT_WAIT_S, deep: true, json: false };
+        let found = audit::audit(pipeline.config, &args)?;
+        Ok(report.audit.insert(found).holds)
+    })?;
     report.seconds = steps.began.elapsed().as_secs_f64();
     let text = if args.json {
         serde_json::to_string_pretty(&report)? + "\n"
@@ -149,7 +158,7 @@ fn show(
         ensure!(!pipeline.service.has_failed(), "a part of the pipeline ended");
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(())
+    Ok(if sound { Outcome::Done } else { Outcome::Found })
 }
 
 fn import_nhs(config: &Config, file: &Path) -> anyhow::Result<Summary> {

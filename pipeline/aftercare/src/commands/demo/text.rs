@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::report::{Patient, Places, Report};
+use super::report::{Patient, Places, Report, World};
 use super::{Args, chart};
 
 /// A page that is written line by line.
@@ -16,14 +16,16 @@ impl Page {
 
     fn heading(&mut self, heading: &str, columns: &str) {
         self.line("");
-        self.line(format_args!("{heading}{columns:>width$}", width = 80 - heading.chars().count()));
+        let head = format!("{heading}{columns:>width$}", width = 80 - heading.chars().count());
+        self.line(head.trim_end());
         self.line("─".repeat(80));
     }
 }
 
-/// The whole report. `ours`: an engine of ours runs, so that its files are known.
+/// The whole report. `ours`: an engine of ours runs, and goes when the demo ends.
 pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
     let mut page = Page::default();
+    title(&mut page, report);
     records(&mut page, report);
     outcomes(&mut page, report);
     dead_letters(&mut page, report);
@@ -32,23 +34,51 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
         index(&mut page, patient);
     }
     latency(&mut page, report);
+    audit(&mut page, report);
     page.heading("Where to look", "");
     if args.keep || !ours {
         places(&mut page, &report.places);
     } else if args.leaves_data() {
-        page.line(format_args!(
-            "The data stays: topics {}.*, database {}.",
-            report.places.app, report.places.database
-        ));
+        let Places { app, database, .. } = &report.places;
+        page.line(format_args!("  What was written stays: topics {app}.*, database {database}."));
     } else {
-        page.line("Everything is stopped and removed now. With --keep it stays up: Kafka, ClickHouse,");
-        page.line("registry and metrics, with their addresses and queries to try.");
+        page.line("  Everything is stopped and removed now. With --keep it stays up: Kafka, ClickHouse,");
+        page.line("  registry and metrics, with their addresses and queries to try.");
     }
-    let world = &report.world;
-    page.line(format_args!("The same world again: --seed {} --patients {} --days {}", world.seed, world.patients, world.days));
+    same_again(&mut page, &report.world);
     page.line("");
-    page.line(format_args!("Done in {:.0} s.{}", report.seconds, if args.keep { " Ctrl-C stops and removes everything." } else { "" }));
+    let end = if args.keep { " All of it stays up until Ctrl-C." } else { "" };
+    page.line(format_args!("Done in {:.0} s.{end}", report.seconds));
     page.0
+}
+
+fn title(page: &mut Page, report: &Report) {
+    let World { patients, days, seed, .. } = &report.world;
+    page.line("");
+    page.line("AFTERCARE  from Kafka to ClickHouse, each record once");
+    page.line("");
+    page.line(format_args!(
+        "{} simulated patients after a coronary stent, {} days (seed {seed})",
+        grouped(*patients),
+        grouped(*days)
+    ));
+    match &report.nhs {
+        Some(nhs) => page.line(format_args!(
+            "and {} patients of the English NHS PROMs programme, {} questionnaires",
+            grouped(nhs.patients),
+            grouped(nhs.lines)
+        )),
+        None => page.line("without the NHS PROMs file, which was not at hand (--nhs FILE)"),
+    }
+}
+
+fn same_again(page: &mut Page, world: &World) {
+    let World { seed, patients, days, bad_records, start } = world;
+    let Ok(start) = jiff::Timestamp::from_millisecond(*start) else { return };
+    page.line("");
+    page.line("The same simulated records again, byte for byte");
+    page.line(format_args!("  aftercare simulate --seed {seed} --patients {patients} --days {days} \\"));
+    page.line(format_args!("    --bad-records {bad_records} --start {start}"));
 }
 
 fn records(page: &mut Page, report: &Report) {
@@ -73,7 +103,7 @@ fn records(page: &mut Page, report: &Report) {
 }
 
 fn outcomes(page: &mut Page, report: &Report) {
-    page.heading("What became of them", "first copies    further copies");
+    page.heading("What became of them", "records   further copies");
     let mut topic = "";
     for o in &report.outcomes {
         let name = if o.topic == "wearable-readings" { "single readings" } else { &o.topic };
@@ -87,6 +117,8 @@ fn outcomes(page: &mut Page, report: &Report) {
         ));
         topic = &o.topic;
     }
+    page.line("  held: waits for its enrolment, or for its time.  late: its window had ended.");
+    page.line("  superseded: a higher revision is known.  further copies change nothing.");
 }
 
 fn dead_letters(page: &mut Page, report: &Report) {
@@ -131,11 +163,23 @@ fn latency(page: &mut Page, report: &Report) {
         "append acknowledged until the score can be read", l.p50_ms, l.p99_ms, l.max_ms
     ));
     page.line(format_args!(
-        "  {} questionnaires, 20 a second, looked for every {:.0} ms; the sink gathers rows for",
+        "  {} questionnaires, 20 a second, looked for every {:.0} ms. The sink gathers rows for up",
         grouped(u64::try_from(l.uploads).unwrap_or(u64::MAX)),
         l.look_every_ms
     ));
-    page.line("  up to sink.flush_ms before it inserts them.");
+    page.line("  to sink.flush_ms (250) before it inserts them.");
+}
+
+fn audit(page: &mut Page, report: &Report) {
+    let Some(audit) = &report.audit else { return };
+    page.heading("Audit", if audit.holds { "nothing lost, nothing double" } else { "VIOLATED" });
+    for statement in &audit.statements {
+        let word = if statement.holds { "✓" } else { "NO" };
+        page.line(format_args!("  {word:<3}{:<26}{}", statement.name, statement.figures));
+        for place in &statement.places {
+            page.line(format_args!("       {place}"));
+        }
+    }
 }
 
 fn places(page: &mut Page, places: &Places) {
@@ -157,10 +201,15 @@ fn places(page: &mut Page, places: &Places) {
         "SELECT window_start, mean, sd FROM windows FINAL ORDER BY patient_id, window_start LIMIT 10",
         "SELECT topic, reason, message FROM dead_letters FINAL LIMIT 10",
     ] {
-        page.line(format_args!("  curl -u \"{user}{}\" '{clickhouse}/?database={database}' \\", password.as_deref().unwrap_or("")));
+        page.line(format_args!(
+            "  curl -u \"{user}{}\" '{clickhouse}/?database={database}' \\",
+            password.as_deref().unwrap_or("")
+        ));
         page.line(format_args!("    -d \"{query} FORMAT PrettyCompact\""));
     }
-    page.line(format_args!("  kcat -b {kafka} -C -e -t {app}.scores -f 'partition %p offset %o: key %k, %S bytes\\n'"));
+    page.line(format_args!(
+        "  kcat -b {kafka} -C -e -t {app}.scores -f 'partition %p offset %o: key %k, %S bytes\\n'"
+    ));
 }
 
 /// A count with its thousands apart.
