@@ -123,7 +123,8 @@ fn the_report_agrees_with_what_is_counted_independently() {
 
 #[test]
 fn a_signal_half_way_leaves_nothing() {
-    for phase in ["start Kafka", "write a world"] {
+    // Itself; later Kafka and ClickHouse too.
+    for (phase, processes) in [("start Kafka", 1), ("write a world", 3)] {
         let mut demo = Demo::start(&[]);
         let mut stderr = BufReader::new(demo.child.stderr.take().unwrap());
         let mut seen = String::new();
@@ -134,7 +135,7 @@ fn a_signal_half_way_leaves_nothing() {
         }
         // The rest, so that it is not held up by a full pipe.
         std::thread::spawn(move || stderr.lines().count());
-        assert!(!processes_of(demo.folder.path()).is_empty());
+        assert!(processes_of(demo.folder.path()).len() >= processes);
         demo.end();
         assert_eq!(demo.ended(), Some(130), "stopped while it was to {phase:?}");
     }
@@ -170,6 +171,24 @@ fn records_are_those_of_world_and_file(report: &Value, nhs: Option<&NhsFile>) {
     assert!(expected.is_empty(), "topics that the report does not name: {expected:?}");
 }
 
+/// How many of the world's kinds of bad records end as dead letters for which reason. (What lies in the future or belongs
+/// to nobody waits; missing answers are no error.)
+const KINDS: [(&str, u32); 12] = [
+    ("answer_out_of_range", 1),
+    ("conflicting_content", 1),
+    ("empty_upload", 1),
+    // No Avro at all, and that of another stream.
+    ("foreign_avro", 2),
+    ("implausible_value", 1),
+    ("missing_id", 1),
+    ("no_forms", 1),
+    ("truncated_avro", 1),
+    ("unknown_instrument", 1),
+    ("unknown_item", 1),
+    ("unknown_schema", 1),
+    ("unsupported_unit", 1),
+];
+
 fn bad_records_have_their_reasons(report: &Value) {
     let dead: BTreeMap<&str, u64> = report["dead_letters"]
         .as_array()
@@ -177,9 +196,8 @@ fn bad_records_have_their_reasons(report: &Value) {
         .iter()
         .map(|d| (d["reason"].as_str().unwrap(), d["count"].as_u64().unwrap()))
         .collect();
-    for reason in ["truncated_avro", "foreign_avro", "unknown_instrument", "unknown_item", "empty_upload"] {
-        assert_eq!(dead.get(reason), Some(&u64::from(BAD_RECORDS)), "{reason} in {dead:?}");
-    }
+    let expected = KINDS.map(|(reason, kinds)| (reason, u64::from(kinds * BAD_RECORDS)));
+    assert_eq!(dead, BTreeMap::from(expected));
 }
 
 fn latencies_are_in_order(latency: &Value) {

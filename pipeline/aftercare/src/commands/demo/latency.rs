@@ -27,6 +27,8 @@ pub(super) struct Latency {
     pub(super) max_ms: f64,
     /// How often the table was looked at; a time is at most this too long.
     pub(super) look_every_ms: f64,
+    /// How long the sink gathers rows; part of each time.
+    pub(super) sink_flush_ms: u64,
 }
 
 /// Writes uploads of patients of its own at a steady pace, and looks for their scores all the while.
@@ -62,6 +64,7 @@ pub(super) fn measure(pipeline: &Pipeline<'_>, uploads: u32) -> anyhow::Result<L
         p99_ms: quantile(&ms, 99),
         max_ms: quantile(&ms, 100),
         look_every_ms: took.as_secs_f64() * 1e3 / f64::from(looks.max(1)),
+        sink_flush_ms: pipeline.config.sink.flush_ms,
     })
 }
 

@@ -42,8 +42,8 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
         let Places { app, database, .. } = &report.places;
         page.line(format_args!("  What was written stays: topics {app}.*, database {database}."));
     } else {
-        page.line("  Everything is stopped and removed now. With --keep it stays up: Kafka, ClickHouse,");
-        page.line("  registry and metrics, with their addresses and queries to try.");
+        page.line("  Everything is stopped and removed now. With --keep it stays up: Kafka,");
+        page.line("  ClickHouse, registry, metrics, with their addresses and queries to try.");
     }
     same_again(&mut page, &report.world);
     page.line("");
@@ -107,14 +107,15 @@ fn outcomes(page: &mut Page, report: &Report) {
     let mut topic = "";
     for o in &report.outcomes {
         let name = if o.topic == "wearable-readings" { "single readings" } else { &o.topic };
-        page.line(format_args!(
+        let line = format!(
             "  {:<20}{:<12}{:<20}{:>10}{:>16}",
             if topic == o.topic { "" } else { name },
             o.outcome,
             o.reason,
             grouped(o.count),
             if o.further_copies == 0 { String::new() } else { grouped(o.further_copies) },
-        ));
+        );
+        page.line(line.trim_end());
         topic = &o.topic;
     }
     page.line("  held: waits for its enrolment, or for its time.  late: its window had ended.");
@@ -163,11 +164,11 @@ fn latency(page: &mut Page, report: &Report) {
         "append acknowledged until the score can be read", l.p50_ms, l.p99_ms, l.max_ms
     ));
     page.line(format_args!(
-        "  {} questionnaires, 20 a second, looked for every {:.0} ms. The sink gathers rows for up",
+        "  {} questionnaires, 20 a second, looked for every {:.0} ms; before it inserts, the",
         grouped(u64::try_from(l.uploads).unwrap_or(u64::MAX)),
         l.look_every_ms
     ));
-    page.line("  to sink.flush_ms (250) before it inserts them.");
+    page.line(format_args!("  sink gathers rows for {} ms (sink.flush_ms)", l.sink_flush_ms));
 }
 
 fn audit(page: &mut Page, report: &Report) {
@@ -175,7 +176,10 @@ fn audit(page: &mut Page, report: &Report) {
     page.heading("Audit", if audit.holds { "nothing lost, nothing double" } else { "VIOLATED" });
     for statement in &audit.statements {
         let word = if statement.holds { "✓" } else { "NO" };
-        page.line(format_args!("  {word:<3}{:<26}{}", statement.name, statement.figures));
+        for (at, figures) in wrapped(&statement.figures, 48).iter().enumerate() {
+            let (word, name) = if at == 0 { (word, statement.name) } else { ("", "") };
+            page.line(format_args!("  {word:<3}{name:<26} {figures}"));
+        }
         for place in &statement.places {
             page.line(format_args!("       {place}"));
         }
@@ -212,6 +216,23 @@ fn places(page: &mut Page, places: &Places) {
     ));
 }
 
+/// Lines of at most so many characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 /// A count with its thousands apart.
 pub(super) fn grouped(count: impl Into<u64>) -> String {
     let digits = count.into().to_string();
@@ -227,11 +248,17 @@ pub(super) fn grouped(count: impl Into<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{grouped, wrapped};
 
     #[test]
     fn thousands_stand_apart() {
         let all = [0u64, 999, 1_000, 12_345, 1_234_567].map(grouped);
         assert_eq!(all, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
     }
 }
