@@ -17,11 +17,14 @@ use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::{print, say, wall_clock};
 
-/// Dead letters: records that were refused, kept as they came, with the reason.
-///
-/// Each has a place, partition:offset in the topic dead-letters. What is decided about one is a record too, in the
-/// compacted topic dead-letter-decisions; a dead letter is open as long as there is none. Nothing is ever deleted.
+const EXPLANATION: &str = "\
+Dead letters are records that were refused, kept as they came, with the reason. Each has a place, partition:offset in \
+the topic dead-letters. What is decided about one is a record too, in the compacted topic dead-letter-decisions; a dead \
+letter is open as long as there is none. Nothing is deleted.";
+
+/// See [`EXPLANATION`].
 #[derive(clap::Args)]
+#[command(after_long_help = EXPLANATION)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,

@@ -17,12 +17,12 @@ use crate::wiring::{print, wall_clock};
 const OURS: [&str; 2] = ["__connect.errors.", "aftercare."];
 
 pub(super) const EXPLANATION: &str = "\
-The record is written with its own key, value and headers to the end of its topic and judged like any other: repair
-first what it was refused for (publish the instrument, enrol the patient). If it is refused again, that is a new dead
-letter. A record with an id that was refused is judged anew and counted as one more copy in its receipt; readings that
+The record is written with its own key, value and headers to the end of its topic and judged like any other: first \
+repair what it was refused for (publish the instrument, enrol the patient). If it is refused again, that is a new dead \
+letter. A record with an id that was refused is judged anew and counted as one more copy in its receipt; readings that \
 were taken before are recognised.
 
-The records are written first, the decisions after them: when it is interrupted in between, the dead letters stay open,
+The records are written first, the decisions after them: when it is interrupted in between, the dead letters stay open, \
 and replaying them again does no harm.
 
 Places about which something was decided are refused, and passed over with --reason and --topic, unless --again.";
