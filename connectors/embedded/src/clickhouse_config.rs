@@ -26,7 +26,7 @@ pub(crate) fn config_xml(data_dir: &Path) -> String {
 /// - `default` is whom the start-up statement runs as: no password, from this machine only, and nothing allowed but to
 ///   open the listeners.
 /// - the application owns its database and those whose names begin the same (for tests), and reads the system tables.
-/// - the reader reads the application's database, within limits of time and memory, and may lower those.
+/// - the reader reads these databases, within limits of time and memory, and may lower those.
 pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
     let (password, reader_password) = (escape(password), escape(reader_password));
     format!(
@@ -69,7 +69,7 @@ pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
       <networks><ip>127.0.0.1</ip></networks>
       <profile>reader</profile>
       <quota>default</quota>
-      <grants><query>GRANT SELECT ON {DATABASE}.*</query></grants>
+      <grants><query>GRANT SELECT ON {DATABASE}*.*</query></grants>
     </{READER}>
   </users>
 </clickhouse>

@@ -142,12 +142,13 @@ fn a_signal_half_way_leaves_nothing() {
 }
 
 fn records_are_those_of_world_and_file(report: &Value, nhs: Option<&NhsFile>) {
-    let start = report["world"]["start"].as_i64().unwrap();
+    let (start, wearers) = (&report["world"]["start"], &report["world"]["wearers_permille"]);
     let world = World::new(Settings {
         seed: SEED,
         patients: PATIENTS,
         days: DAYS,
-        start: aftercare_core::time::Instant(start),
+        start: aftercare_core::time::Instant(start.as_i64().unwrap()),
+        wearers_permille: wearers.as_u64().unwrap().try_into().unwrap(),
         bad_records: BAD_RECORDS,
         ..Settings::default()
     });

@@ -38,6 +38,7 @@ pub(super) struct World {
     pub(super) seed: u64,
     pub(super) patients: u32,
     pub(super) days: u32,
+    pub(super) wearers_permille: u32,
     pub(super) bad_records: u32,
     /// Its first moment, ms since 1970 UTC.
     pub(super) start: i64,

@@ -22,6 +22,8 @@ use crate::wiring::engines::Running;
 use crate::wiring::sink::TABLES;
 use crate::wiring::{say, wall_clock};
 
+/// So many of 1000 patients wear a device.
+const WEARERS_PERMILLE: u32 = 50;
 /// Everything that is written should be in ClickHouse long before this is over.
 const SETTLE_MAX: Duration = Duration::from_secs(180);
 /// By then the rows of the latency measurement are in ClickHouse too.
@@ -118,7 +120,7 @@ fn show(
         patients: args.patients,
         days: args.days,
         start: Some(jiff::Timestamp::from_millisecond(start)?.to_string()),
-        wearers_permille: 20,
+        wearers_permille: WEARERS_PERMILLE,
         bad_records: args.bad_records,
         out: None,
         ticks: false,
@@ -133,7 +135,8 @@ fn show(
     steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
     let mut report = steps.run("read what came out", || {
         let Args { seed, patients, days, bad_records, .. } = *args;
-        let world = report::World { seed, patients, days, bad_records, start };
+        let world =
+            report::World { seed, patients, days, wearers_permille: WEARERS_PERMILLE, bad_records, start };
         Report::read(pipeline, &written, world, running)
     })?;
     if args.probes > 0 {

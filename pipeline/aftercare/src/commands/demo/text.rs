@@ -73,12 +73,14 @@ fn title(page: &mut Page, report: &Report) {
 }
 
 fn same_again(page: &mut Page, world: &World) {
-    let World { seed, patients, days, bad_records, start } = world;
+    let World { seed, patients, days, wearers_permille, bad_records, start } = world;
     let Ok(start) = jiff::Timestamp::from_millisecond(*start) else { return };
     page.line("");
     page.line("The same simulated records again, byte for byte");
     page.line(format_args!("  aftercare simulate --seed {seed} --patients {patients} --days {days} \\"));
-    page.line(format_args!("    --bad-records {bad_records} --start {start}"));
+    page.line(format_args!(
+        "    --wearers-permille {wearers_permille} --bad-records {bad_records} --start {start}"
+    ));
 }
 
 fn records(page: &mut Page, report: &Report) {
@@ -136,7 +138,7 @@ fn scores(page: &mut Page, report: &Report) {
     };
     for s in &report.scores {
         page.line(format_args!(
-            "  {:<38}{:>8}{:>10}{:>12}{:>9} %",
+            "  {:<37}{:>8}{:>10}{:>12}{:>9} %",
             s.instrument,
             grouped(s.scored),
             grouped(s.unscored),
@@ -189,7 +191,7 @@ fn audit(page: &mut Page, report: &Report) {
 fn places(page: &mut Page, places: &Places) {
     let Places { kafka, app, clickhouse, database, user, .. } = places;
     page.line(format_args!("  Kafka       {kafka}, topics {app}.*"));
-    page.line(format_args!("  ClickHouse  {clickhouse}, database {database}, user {user}"));
+    page.line(format_args!("  ClickHouse  {clickhouse}, database {database}"));
     if let Some(http) = &places.http {
         page.line(format_args!("  registry    {http}/subjects"));
         page.line(format_args!("  metrics     {http}/metrics"));
@@ -198,22 +200,23 @@ fn places(page: &mut Page, places: &Places) {
         page.line(format_args!("  files       {}", dir.display()));
     }
     let password = places.password_file.as_ref().map(|file| format!(":$(cat {})", file.display()));
+    let password = password.unwrap_or_default();
     page.line("");
     page.line("Try");
+    page.line(format_args!("  ask() {{ curl -sS -u \"{user}{password}\" \\"));
+    page.line(format_args!("    '{clickhouse}/?database={database}' \\"));
+    page.line("    -d \"$1 FORMAT PrettyCompact\"; }");
     for query in [
-        "SELECT organisation, round(avg(index)) FROM scores FINAL WHERE instrument = 'composite' GROUP BY 1",
-        "SELECT window_start, mean, sd FROM windows FINAL ORDER BY patient_id, window_start LIMIT 10",
-        "SELECT topic, reason, message FROM dead_letters FINAL LIMIT 10",
+        "SELECT organisation, count(), round(avg(index)) FROM scores FINAL\n       \
+         WHERE instrument = 'composite' AND status = 'scored' GROUP BY ALL ORDER BY 1",
+        "SELECT window_start, metric, readings, mean, sd FROM windows FINAL\n       \
+         ORDER BY patient_id, metric, window_start LIMIT 10",
+        "SELECT topic, stage, reason, message FROM dead_letters FINAL LIMIT 10",
     ] {
-        page.line(format_args!(
-            "  curl -u \"{user}{}\" '{clickhouse}/?database={database}' \\",
-            password.as_deref().unwrap_or("")
-        ));
-        page.line(format_args!("    -d \"{query} FORMAT PrettyCompact\""));
+        page.line(format_args!("  ask \"{query}\""));
     }
-    page.line(format_args!(
-        "  kcat -b {kafka} -C -e -t {app}.scores -f 'partition %p offset %o: key %k, %S bytes\\n'"
-    ));
+    page.line(format_args!("  kcat -b {kafka} -C -e -q -c 10 -t {app}.scores \\"));
+    page.line("    -f 'partition %p, offset %o: key %k, %S bytes\\n'");
 }
 
 /// Lines of at most so many characters, broken between words.
