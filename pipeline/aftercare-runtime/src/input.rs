@@ -90,7 +90,6 @@ impl<L: TaskLog> Task<L> {
     /// Takes one record from the log.
     pub(crate) fn take(&mut self, input: &Input<'_>) -> Result<(), TaskError> {
         self.state.meta.records_in[topics::index(input.topic)] += 1;
-        TaskStats::add(&self.stats.records_in[topics::index(input.topic)], 1);
         if input.bytes() > self.config.limits.record_bytes_max {
             return self.undecodable(input, "record_too_large", "the record is larger than record_bytes_max");
         }

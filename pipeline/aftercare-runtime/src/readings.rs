@@ -14,7 +14,6 @@ use crate::state::{
     Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, Window, WindowKey,
     encode_value, key,
 };
-use crate::stats::TaskStats;
 use crate::task::Task;
 use crate::topics::{LATE_READINGS, READING_RECEIPTS, WINDOWS};
 
@@ -24,7 +23,7 @@ struct Afterwards {
     /// The record waited already: what is still in the future is refused.
     waited: bool,
     /// How many readings lie in the future, and the tick that makes all of them count.
-    future: u64,
+    future: u32,
     reaches_at: i64,
     /// Why the record is a dead letter too, if some reading of it was refused.
     refused: Option<ReadingOutcome>,
@@ -63,8 +62,14 @@ impl<L: TaskLog> Task<L> {
         if readings.is_empty() {
             return self.undecodable(input, "empty_upload", "the upload has no readings");
         }
-        let Placed::Here(patient) = self.place(input, head.patient_id)? else { return Ok(()) };
-        let device = self.find_device(patient, head.device_id);
+        let device = match self.state.find_device(head.patient_id, head.device_id) {
+            Some(known) => known,
+            None => {
+                let Placed::Here(patient) = self.place(input, head.patient_id)? else { return Ok(()) };
+                self.add_device(patient, head)
+            }
+        };
+        self.touch_device(device);
         self.roll_tally(device)?;
         let mut afterwards = Afterwards { waited: taken_to.is_some(), ..Afterwards::default() };
         for (i, reading) in readings.iter().enumerate() {
@@ -72,24 +77,24 @@ impl<L: TaskLog> Task<L> {
                 continue;
             }
             let outcome = self.reading(device, head, reading, &mut afterwards)?;
-            let records = u64::from(i == 0 && taken_to.is_none());
+            let records = u32::from(i == 0 && taken_to.is_none());
             self.state.device_mut(device).tally.add(outcome, records, 1);
-            TaskStats::add(&self.stats.readings[outcome as usize], 1);
+            self.counted[outcome as usize] += 1;
         }
-        self.afterwards(input, patient, device, &afterwards)
+        self.afterwards(input, device, &afterwards)
     }
 
     /// Holds what lies in the future, dead-letters what was refused.
     fn afterwards(
         &mut self,
         input: &Input<'_>,
-        patient: PatientNo,
         device: DeviceNo,
         afterwards: &Afterwards,
     ) -> Result<(), TaskError> {
         if afterwards.future > 0 {
             let taken_to = self.state.meta.tick.saturating_add(self.config.limits.future_ms_max);
             let held_for = HeldFor::Tick { taken_to, reaches_at: afterwards.reaches_at };
+            let patient = self.state.device(device).patient;
             if !self.hold(input, patient, held_for) {
                 self.state.device_mut(device).tally.add(ReadingOutcome::FarFuture, 0, afterwards.future);
                 self.refuse(input, "HOLD", "far_future", "readings lie too far in the future")?;
@@ -133,13 +138,16 @@ impl<L: TaskLog> Task<L> {
         let Some(window) = WindowKey::new(device_no, metric.position(), index) else {
             return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
         };
-        if !self.make_live(device_no, window, head.source as u8)? {
+        let newest = self.state.device(device_no).series_of(metric.position()).and_then(|s| s.windows.last());
+        let in_newest = newest.is_some_and(|w| w.index == index);
+        if !in_newest && !self.make_live(device_no, window, head.source as u8)? {
             self.late(device_no, metric, value, reading.measured_at, head)?;
             return Ok(ReadingOutcome::Late);
         }
         let (state, tx) = (&mut self.state, &mut self.tx);
         let tick = state.meta.tick;
-        let entry = state.device_mut(device_no).window_mut(window).expect("it was just made live");
+        let series = state.device_mut(device_no).series_mut(metric.position()).expect("its window is live");
+        let entry = series.window_mut(index).expect("its window is live");
         let verdict = entry.points.judge(offset, value);
         if verdict == ReadingVerdict::Accepted {
             touch_window(tx, window, entry);
@@ -233,7 +241,7 @@ impl<L: TaskLog> Task<L> {
         self.pen.row(&mut self.log, &self.stats, WINDOWS, &patient.id, |version| wire::Window {
             version,
             patient_id: &patient.id,
-            device_id: &device.id,
+            device_id: device.ids().1,
             metric: metric.name(),
             unit: metric.unit(),
             window_start: start.0,
@@ -271,7 +279,7 @@ impl<L: TaskLog> Task<L> {
         self.pen.row(&mut self.log, &self.stats, LATE_READINGS, &patient.id, |version| wire::LateReading {
             version,
             patient_id: &patient.id,
-            device_id: &device.id,
+            device_id: device.ids().1,
             metric: metric.name(),
             unit: metric.unit(),
             value: value.to_units(),
@@ -350,21 +358,15 @@ impl<L: TaskLog> Task<L> {
         }
     }
 
-    /// Finds the device, or gives it a number; keeps its old value, since every upload changes its counts.
-    fn find_device(&mut self, patient_no: PatientNo, id: &str) -> DeviceNo {
-        let patient = self.state.patient(patient_no);
-        let known = patient.devices.iter().copied().find(|no| &*self.state.device(*no).id == id);
-        if let Some(no) = known {
-            self.touch_device(no);
-            return no;
-        }
+    /// A device that is seen for the first time gets a number.
+    fn add_device(&mut self, patient: PatientNo, head: &wire::WearableHead<'_>) -> DeviceNo {
         let no = self.state.next_device();
         self.tx.touch(key::device(no), |_| false);
-        let device =
-            Device { patient: patient_no, id: id.into(), epoch: self.tx.epoch(), ..Device::default() };
+        let mut device = Device::new(patient, head.patient_id, head.device_id);
+        device.epoch = self.tx.epoch();
         self.state.insert_device(no, device);
-        self.touch_patient(patient_no);
-        self.state.patient_mut(patient_no).devices.push(no);
+        self.touch_patient(patient);
+        self.state.patient_mut(patient).devices.push(no);
         no
     }
 
@@ -412,12 +414,12 @@ impl<L: TaskLog> Task<L> {
                 wire::ReadingReceipt {
                     version,
                     patient_id: &patient.id,
-                    device_id: &device.id,
+                    device_id: device.ids().1,
                     day: tally.day,
                     outcome: words.0,
                     reason: words.1,
-                    records: tally.records[at],
-                    readings: tally.readings[at],
+                    records: tally.records[at].into(),
+                    readings: tally.readings[at].into(),
                     stored_at: tick,
                     organisation: who.organisation,
                     care_team: who.care_team,

@@ -29,6 +29,7 @@ impl Histogram {
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the names say it; each becomes one metric with a help text")]
 pub struct TaskStats {
+    /// As committed, since the state began.
     pub records_in: [AtomicU64; COUNT],
     pub outputs: [AtomicU64; COUNT],
     /// By outcome, as in `READING_OUTCOMES`.
@@ -50,8 +51,6 @@ pub struct TaskStats {
     pub held_bytes: AtomicU64,
     pub held_limit_hits: AtomicU64,
     pub tick: AtomicI64,
-    /// Produce time of the newest record taken, by topic.
-    pub newest_at: [AtomicI64; COUNT],
     /// 0 starting, 1 restoring, 2 waiting for a tick, 3 running, 4 ended.
     pub phase: AtomicU64,
 }

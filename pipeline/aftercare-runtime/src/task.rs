@@ -17,7 +17,7 @@ use crate::config::{TaskConfig, Ticks};
 use crate::error::TaskError;
 use crate::input::{Headers, Input};
 use crate::output::Pen;
-use crate::state::{TaskState, encode_value, key};
+use crate::state::{READING_OUTCOMES, TaskState, encode_value, key};
 use crate::stats::TaskStats;
 use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE};
 
@@ -45,6 +45,8 @@ pub struct Task<L: TaskLog> {
     pub(crate) changes: Changes,
     pub(crate) scratch: Vec<u8>,
     pub(crate) readings: Vec<wire::Reading<'static>>,
+    /// Readings taken in the open transaction, by outcome.
+    pub(crate) counted: [u64; READING_OUTCOMES],
     rounds: Rounds,
     clock: Clock,
     /// When the open transaction was begun, if one is open.
@@ -72,6 +74,7 @@ impl<L: TaskLog> Task<L> {
             changes: Changes::default(),
             scratch: Vec::new(),
             readings: Vec::new(),
+            counted: [0; READING_OUTCOMES],
             rounds: Rounds::new(config.rounds, 0),
             clock,
             open_since: None,
@@ -152,6 +155,7 @@ impl<L: TaskLog> Task<L> {
         if let Some(corrupt) = failed {
             return Err(corrupt.into());
         }
+        self.state.reschedule();
         if bytes == 0 {
             self.state.meta.incarnation = self.config.incarnation;
         }
@@ -260,8 +264,6 @@ impl<L: TaskLog> Task<L> {
     }
 
     fn note(&mut self, record: &RecordRef<'_>) {
-        let newest = &self.stats.newest_at[topics::index(record.topic)];
-        newest.fetch_max(record.produced_at, Relaxed);
         if topics::kind_of(record.topic).is_some() {
             self.waiting.push(record.produced_at);
         }
@@ -368,6 +370,12 @@ impl<L: TaskLog> Task<L> {
         let now = (self.clock)();
         TaskStats::add(&self.stats.committed, 1);
         TaskStats::add(&self.stats.changelog_bytes, changed);
+        for (counter, n) in self.stats.records_in.iter().zip(self.state.meta.records_in) {
+            counter.store(n, Relaxed);
+        }
+        for (counter, n) in self.stats.readings.iter().zip(std::mem::take(&mut self.counted)) {
+            TaskStats::add(counter, n);
+        }
         self.stats.commit_ms.observe(u64::try_from(now - began).unwrap_or(0));
         for produced_at in self.waiting.drain(..) {
             self.stats.append_to_output_ms.observe(u64::try_from(now - produced_at).unwrap_or(0));
@@ -390,9 +398,11 @@ impl<L: TaskLog> Task<L> {
         self.log.abort()?;
         TaskStats::add(&self.stats.aborted, 1);
         self.tx.aborted(&mut self.state)?;
+        self.state.reschedule();
         self.rounds.aborted();
         self.pen.resume(&self.state.meta);
         self.waiting.clear();
+        self.counted = Default::default();
         self.open_since = None;
         self.open_records = 0;
         self.resume()

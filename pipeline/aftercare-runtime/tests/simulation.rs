@@ -1,6 +1,7 @@
 //! The patient task in memory, driven by a seed: whatever the order, the duplicates, the aborted transactions and the
 //! crashes, the final scores, windows and receipts are those of the batch computation over the same records.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,7 +22,15 @@ const PARTITIONS: i32 = 2;
 const START: Instant = Instant(1_735_689_600_000);
 
 fn settings(seed: u64) -> Settings {
-    Settings { seed, patients: 6, start: START, days: 200, wearers_permille: 500, wear_days: 1, bad_records: 1 }
+    Settings {
+        seed,
+        patients: 6,
+        start: START,
+        days: 200,
+        wearers_permille: 500,
+        wear_days: 1,
+        bad_records: 1,
+    }
 }
 
 fn stored(key: &[u8], value: Vec<u8>) -> Stored {
@@ -56,7 +65,8 @@ fn broker(records: &[SimRecord]) -> MemoryBroker {
 }
 
 fn task(broker: &MemoryBroker, partition: i32, seed: u64, faults: Faults) -> Task<MemoryLog> {
-    let settings = LogSettings { partition, changelog: TASK_STATE, broadcast: vec![CONTRACTS], batch_max: 40, faults };
+    let settings =
+        LogSettings { partition, changelog: TASK_STATE, broadcast: vec![CONTRACTS], batch_max: 40, faults };
     let config = TaskConfig {
         ticks: Ticks::External,
         changelog_record_bytes: 2_000,
@@ -64,7 +74,13 @@ fn task(broker: &MemoryBroker, partition: i32, seed: u64, faults: Faults) -> Tas
         rounds: RoundPolicy { changes_bytes_min: 50_000, changes_per_state: 1, bytes_per_commit_min: 4_000 },
         ..TaskConfig::new(partition, PARTITIONS)
     };
-    Task::new(broker.log(settings, seed), config, Arc::new(TaskStats::default()), || 0)
+    Task::new(broker.log(settings, seed), config, Arc::new(TaskStats::default()), clock)
+}
+
+/// A clock that only knows that time passes.
+fn clock() -> i64 {
+    thread_local!(static CALLS: Cell<i64> = const { Cell::new(0) });
+    CALLS.replace(CALLS.get() + 1)
 }
 
 /// Runs all tasks until everything is taken, then a last tick. With `crashes`, a task is dropped now and then in
@@ -110,6 +126,8 @@ fn rows(broker: &MemoryBroker) -> Rows {
             let id = format!("window {} {} {} {}", w.patient_id, w.device_id, w.metric, w.window_start);
             let version = w.version;
             (w.version, w.stored_at) = (0, 0);
+            // A window that ended for good before the enrolment was read does not know whom it belongs to.
+            (w.organisation, w.care_team, w.clinician_id, w.manufacturer, w.procedure) = Default::default();
             keep(id, version, format!("{w:?}"));
         }
         for (_, record) in broker.records(topics::RECEIPTS, partition) {
@@ -142,7 +160,8 @@ fn assert_accounted(broker: &MemoryBroker, records: usize) {
     for partition in 0..PARTITIONS {
         for (_, record) in broker.records(topics::RECEIPTS, partition) {
             let r: wire::Receipt<'_> = codec::decode("receipts", record.value.as_deref(), None).unwrap();
-            receipts.insert((r.topic.to_owned(), r.id.to_owned(), r.revision, r.patient_id.to_owned()), r.copies);
+            receipts
+                .insert((r.topic.to_owned(), r.id.to_owned(), r.revision, r.patient_id.to_owned()), r.copies);
         }
         for (_, record) in broker.records(topics::READING_RECEIPTS, partition) {
             let r: wire::ReadingReceipt<'_> =
@@ -169,6 +188,11 @@ fn shuffled(mut records: Vec<SimRecord>, rng: &mut Rng) -> Vec<SimRecord> {
     records
 }
 
+fn assert_same(differences: &[String], seed: u64) {
+    let first: Vec<_> = differences.iter().take(3).collect();
+    assert!(differences.is_empty(), "seed {seed}: {} differences, the first: {first:#?}", differences.len());
+}
+
 fn difference(left: &Rows, right: &Rows) -> Vec<String> {
     let ids: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();
     ids.into_iter()
@@ -179,7 +203,7 @@ fn difference(left: &Rows, right: &Rows) -> Vec<String> {
 
 #[test]
 fn aborts_and_crashes_change_nothing() {
-    for seed in 0..4 {
+    for seed in 0..12 {
         let records: Vec<_> = World::new(settings(seed)).collect();
         let calm = broker(&records);
         run(&calm, 1, Faults::default(), false);
@@ -190,14 +214,19 @@ fn aborts_and_crashes_change_nothing() {
         assert_gapless(&stormy);
         let (calm, stormy) = (rows(&calm), rows(&stormy));
         assert!(calm.len() > 100, "only {} rows", calm.len());
-        let scores = |rows: &Rows| rows.iter().filter(|(id, _)| !id.starts_with("receipt")).map(|(a, b)| (a.clone(), b.clone())).collect();
-        assert_eq!(difference(&scores(&calm), &scores(&stormy)), Vec::<String>::new(), "seed {seed}");
+        let scores = |rows: &Rows| {
+            rows.iter()
+                .filter(|(id, _)| !id.starts_with("receipt"))
+                .map(|(a, b)| (a.clone(), b.clone()))
+                .collect()
+        };
+        assert_same(&difference(&scores(&calm), &scores(&stormy)), seed);
     }
 }
 
 #[test]
 fn any_order_and_duplicates_give_the_same_scores() {
-    for seed in 10..14 {
+    for seed in 10..18 {
         let settings = Settings { bad_records: 0, ..settings(seed) };
         let records: Vec<_> = World::new(settings).filter(|r| r.topic != "wearable-readings").collect();
         let in_order = broker(&records);
@@ -209,7 +238,9 @@ fn any_order_and_duplicates_give_the_same_scores() {
         let any_order = broker(&mixed);
         run(&any_order, seed, Faults { abort_permille: 20, send_permille: 0 }, true);
         assert_accounted(&any_order, mixed.len());
-        let scores = |broker: &MemoryBroker| -> Rows { rows(broker).into_iter().filter(|(id, _)| id.starts_with("score")).collect() };
+        let scores = |broker: &MemoryBroker| -> Rows {
+            rows(broker).into_iter().filter(|(id, _)| id.starts_with("score")).collect()
+        };
         let (left, right) = (scores(&in_order), scores(&any_order));
         assert!(left.len() > 50);
         // A score that was issued and withdrawn in one order may never have been issued in another.
@@ -221,7 +252,7 @@ fn any_order_and_duplicates_give_the_same_scores() {
                 !(withdrawn(left.get(id)) && withdrawn(right.get(id)))
             })
             .collect();
-        assert_eq!(unequal, Vec::<String>::new(), "seed {seed}");
+        assert_same(&unequal, seed);
     }
 }
 

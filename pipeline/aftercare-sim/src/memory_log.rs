@@ -211,8 +211,12 @@ impl TaskLog for MemoryLog {
             let run = self.up_to(8);
             let inner = self.broker.lock();
             let available = inner.partitions.get(&(topic, partition));
-            let found: Vec<_> =
-                available.into_iter().flat_map(|p| p.records.range(at..)).take(run).map(|(o, r)| (*o, r.clone())).collect();
+            let found: Vec<_> = available
+                .into_iter()
+                .flat_map(|p| p.records.range(at..))
+                .take(run)
+                .map(|(o, r)| (*o, r.clone()))
+                .collect();
             drop(inner);
             if found.is_empty() {
                 topics.swap_remove(pick);

@@ -3,6 +3,7 @@
 use aftercare_core::window::{Points, WINDOW_MS};
 use aftercare_stream::changelog::CorruptState;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{DeviceNo, ENCODING, PatientNo};
 
@@ -92,8 +93,8 @@ impl ReadingOutcome {
 pub(crate) struct Tally {
     /// UTC day of the tick.
     pub(crate) day: i32,
-    pub(crate) readings: [u64; READING_OUTCOMES],
-    pub(crate) records: [u64; READING_OUTCOMES],
+    pub(crate) readings: [u32; READING_OUTCOMES],
+    pub(crate) records: [u32; READING_OUTCOMES],
     /// Outcomes whose counts changed since they were last issued, one bit each.
     pub(crate) dirty: u16,
 }
@@ -103,7 +104,7 @@ impl Tally {
         self.dirty != 0
     }
 
-    pub(crate) fn add(&mut self, outcome: ReadingOutcome, records: u64, readings: u64) {
+    pub(crate) fn add(&mut self, outcome: ReadingOutcome, records: u32, readings: u32) {
         let at = outcome as usize;
         self.readings[at] += readings;
         self.records[at] += records;
@@ -168,14 +169,32 @@ pub(crate) struct Series {
     pub(crate) windows: Vec<Window>,
 }
 
+impl Series {
+    /// The live window of that index; the newest is asked for most.
+    pub(crate) fn window_mut(&mut self, index: i64) -> Option<&mut Window> {
+        let at = match self.windows.last() {
+            Some(last) if last.index == index => self.windows.len() - 1,
+            _ => self.windows.binary_search_by_key(&index, |w| w.index).ok()?,
+        };
+        Some(&mut self.windows[at])
+    }
+}
+
+/// A patient's id and a device's, in one piece of memory: they are only ever compared together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Ids {
+    both: Box<str>,
+    patient_len: u32,
+}
+
 /// One device of one patient.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Device {
     pub(crate) patient: PatientNo,
-    pub(crate) id: Box<str>,
+    ids: Ids,
     pub(crate) tally: Tally,
     /// By metric.
-    pub(crate) series: Vec<Series>,
+    pub(crate) series: SmallVec<[Series; 1]>,
     /// When it will be looked at for windows that ended.
     #[serde(skip)]
     pub(crate) sweep_at: Option<i64>,
@@ -188,9 +207,9 @@ impl Default for Device {
     fn default() -> Self {
         Self {
             patient: PatientNo(0),
-            id: "".into(),
+            ids: Ids::default(),
             tally: Tally::default(),
-            series: Vec::new(),
+            series: SmallVec::new(),
             sweep_at: None,
             epoch: 0,
         }
@@ -198,6 +217,17 @@ impl Default for Device {
 }
 
 impl Device {
+    pub(crate) fn new(patient: PatientNo, patient_id: &str, device_id: &str) -> Self {
+        let patient_len = u32::try_from(patient_id.len()).expect("a record is far below 4 GiB");
+        let ids = Ids { both: format!("{patient_id}{device_id}").into(), patient_len };
+        Self { patient, ids, ..Self::default() }
+    }
+
+    /// The patient's id and the device's. Empty before the changelog brought them.
+    pub(crate) fn ids(&self) -> (&str, &str) {
+        self.ids.both.split_at(self.ids.patient_len as usize)
+    }
+
     pub(crate) fn series_mut(&mut self, metric: u8) -> Option<&mut Series> {
         self.series.iter_mut().find(|s| s.metric == metric)
     }
@@ -218,9 +248,7 @@ impl Device {
     }
 
     pub(crate) fn window_mut(&mut self, key: WindowKey) -> Option<&mut Window> {
-        let series = self.series_mut(key.metric())?;
-        let at = series.windows.binary_search_by_key(&key.index(), |w| w.index).ok()?;
-        Some(&mut series.windows[at])
+        self.series_mut(key.metric())?.window_mut(key.index())
     }
 
     /// Puts or removes a window.
@@ -241,7 +269,6 @@ impl Device {
 
     /// Takes over the live windows of the entry that this one replaces.
     pub(crate) fn adopt_windows(&mut self, known: Device) {
-        self.sweep_at = known.sweep_at;
         for old in known.series {
             if old.windows.is_empty() {
                 continue;

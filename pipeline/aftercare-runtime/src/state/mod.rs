@@ -8,13 +8,17 @@ mod held;
 mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 use aftercare_core::patient::Patient;
 use aftercare_stream::changelog::{CorruptState, Key, State};
 use foldhash::HashMap;
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
+pub(crate) use device::{
+    Device, LIVE_WINDOWS, READING_OUTCOMES, ReadingOutcome, Series, Tally, Window, WindowKey,
+};
 pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
 
@@ -52,11 +56,15 @@ pub(crate) struct TaskState {
     /// Only looked up, never iterated: its order depends on the build.
     patient_by_id: HashMap<Box<str>, PatientNo>,
     devices: Vec<Option<Device>>,
+    /// Devices by their patient's and their own id; only looked up.
+    device_by_ids: HashTable<DeviceNo>,
+    hasher: foldhash::fast::FixedState,
     pub(crate) held: BTreeMap<u64, Held>,
     pub(crate) held_bytes: u64,
     /// Held records by (due, number).
     pub(crate) held_due: BTreeSet<(i64, u64)>,
-    /// Windows and tallies that changed since they were last issued. May name entries that no longer did.
+    /// Windows and tallies that changed since they were last issued. May name entries that no longer did. This and the
+    /// sweeps follow from the entries: `reschedule`.
     pub(crate) dirty_windows: Vec<WindowKey>,
     pub(crate) dirty_devices: Vec<DeviceNo>,
     /// Devices to look at for windows that ended, by (due, number).
@@ -83,7 +91,34 @@ impl TaskState {
     }
 
     pub(crate) fn insert_device(&mut self, no: DeviceNo, device: Device) {
+        let ids = device.ids();
+        if ids != ("", "") && self.find_device(ids.0, ids.1).is_none() {
+            let hash = self.hasher.hash_one(ids);
+            let (devices, hasher) = (&self.devices, &self.hasher);
+            let rehash = |no: &DeviceNo| {
+                hasher.hash_one(devices[no.0 as usize].as_ref().expect("the index names devices").ids())
+            };
+            self.device_by_ids.insert_unique(hash, no, rehash);
+        }
         *slot(&mut self.devices, no.0) = Some(device);
+    }
+
+    /// The device of these ids. One look-up instead of the patient's and then the device's: a reading comes here.
+    pub(crate) fn find_device(&self, patient_id: &str, device_id: &str) -> Option<DeviceNo> {
+        let same = |no: &DeviceNo| {
+            self.device_get(*no).is_some_and(|device| device.ids() == (patient_id, device_id))
+        };
+        self.device_by_ids.find(self.hasher.hash_one((patient_id, device_id)), same).copied()
+    }
+
+    fn remove_device(&mut self, no: DeviceNo) {
+        if let Some(device) = self.device_get(no) {
+            let hash = self.hasher.hash_one(device.ids());
+            if let Ok(entry) = self.device_by_ids.find_entry(hash, |known| *known == no) {
+                entry.remove();
+            }
+        }
+        remove(&mut self.devices, u64::from(no.0));
     }
 
     pub(crate) fn patient(&self, no: PatientNo) -> &PatientEntry {
@@ -124,15 +159,25 @@ impl TaskState {
         Some(held)
     }
 
-    /// After `apply`: what timers need to know of an entry.
-    fn schedule_window(&mut self, key: WindowKey) {
-        let Some(device) = self.device_get(key.device()) else { return };
-        let next = device.next_sweep();
-        if device.window(key).is_some_and(|w| w.dirty) {
-            self.dirty_windows.push(key);
-        }
-        if let Some(due) = next {
-            self.sweep_by(key.device(), due);
+    /// Finds again what the entries themselves say about timers: what changed and was not issued, what ends when.
+    /// After a restore, and after an abort, which may have interrupted the work of a tick anywhere.
+    pub(crate) fn reschedule(&mut self) {
+        self.dirty_windows.clear();
+        self.dirty_devices.clear();
+        self.sweeps.clear();
+        for (no, device) in (0u32..).map(DeviceNo).zip(&mut self.devices) {
+            let Some(device) = device else { continue };
+            if device.tally.is_dirty() {
+                self.dirty_devices.push(no);
+            }
+            for series in &device.series {
+                let dirty = series.windows.iter().filter(|w| w.dirty);
+                self.dirty_windows.extend(dirty.filter_map(|w| WindowKey::new(no, series.metric, w.index)));
+            }
+            device.sweep_at = device.next_sweep();
+            if let Some(due) = device.sweep_at {
+                self.sweeps.insert((due, no));
+            }
         }
     }
 
@@ -275,21 +320,14 @@ impl State for TaskState {
             (DEVICE, Some(value)) => {
                 let no = DeviceNo(u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?);
                 let mut device: Device = decode_value(value, "device")?;
-                if let Some(known) = slot(&mut self.devices, no.0).take() {
-                    device.adopt_windows(known);
-                }
-                if device.tally.is_dirty() {
-                    self.dirty_devices.push(no);
+                if let Some(known) = slot(&mut self.devices, no.0) {
+                    device.adopt_windows(std::mem::take(known));
                 }
                 self.insert_device(no, device);
             }
             (DEVICE, None) => {
-                if let Some(device) = remove(&mut self.devices, key.id)
-                    && let Some(at) = device.sweep_at
-                {
-                    let no = u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?;
-                    self.sweeps.remove(&(at, DeviceNo(no)));
-                }
+                let no = u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?;
+                self.remove_device(DeviceNo(no));
             }
             (WINDOW, value) => {
                 let key = WindowKey(key.id);
@@ -306,7 +344,6 @@ impl State for TaskState {
                         empty.insert(Device::default()).set_window(key, Some(window));
                     }
                 }
-                self.schedule_window(key);
             }
             (HELD, Some(value)) => {
                 let held = decode_value(value, "held record")?;
