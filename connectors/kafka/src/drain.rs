@@ -230,6 +230,15 @@ impl Drain {
 }
 
 impl Drain {
+    /// A reader for `read_ranges` and `read_through`: it learns at once that an end is reached, where others let the
+    /// broker wait for more.
+    ///
+    /// # Errors
+    /// When a setting is refused.
+    pub fn open_for_ranges(cluster: &Cluster) -> Result<Self, LogError> {
+        Self::open(cluster, &[("fetch.wait.max.ms", "5")])
+    }
+
     /// Hands every record of these parts to `each`, as (batch, place in it), each partition in its order. Leaves nothing
     /// assigned.
     ///

@@ -62,7 +62,7 @@ pub(super) type Positions = BTreeMap<Part, i64>;
 impl<'a> Reader<'a> {
     pub(super) fn open(cluster: &'a Cluster) -> anyhow::Result<Self> {
         let partitions = cluster.partitions("control")?;
-        Ok(Self { cluster, drain: Drain::open(cluster, &[])?, partitions, counted: BTreeMap::new() })
+        Ok(Self { cluster, drain: Drain::open_for_ranges(cluster)?, partitions, counted: BTreeMap::new() })
     }
 
     fn ends(&self, (topic, partition): Part) -> anyhow::Result<Ends> {

@@ -100,7 +100,7 @@ impl Letter {
 
 /// All dead letters that the topic still has, by place, with what was decided about them.
 pub(super) fn read(cluster: &Cluster) -> anyhow::Result<BTreeMap<Place, Letter>> {
-    let mut drain = Drain::open(cluster, &[])?;
+    let mut drain = Drain::open_for_ranges(cluster)?;
     let mut ranges = Vec::new();
     for partition in 0..cluster.partitions(topics::name(DEAD_LETTERS))? {
         let (first, end) = drain.watermarks(&topic(cluster), partition)?;
@@ -188,7 +188,7 @@ pub(super) fn each(
     let range = |(&partition, &(from, until)): (&i32, &(i64, i64))| range(cluster, partition, from, until);
     let ranges: Vec<Range> = parts.iter().map(range).collect();
     let (mut found, mut failed) = (0, None);
-    Drain::open(cluster, &[])?.read_ranges(&ranges, &mut |batch, i| {
+    Drain::open_for_ranges(cluster)?.read_ranges(&ranges, &mut |batch, i| {
         if let Some(letter) = letters.get(&place_of(batch, i))
             && failed.is_none()
         {
