@@ -5,10 +5,10 @@ const DAY_MS: i64 = 86_400_000;
 /// (answered at, value), ascending, up to and with the one that is looked at.
 pub(super) type Points = [(i64, f64)];
 
-/// Each weighs 2^(-age in whole days / half-life).
+/// Each weighs 2^(-age in days / half-life).
 pub(super) fn ewma(points: &Points, half_life_days: i32) -> Option<f64> {
     let (now, _) = points.last()?;
-    let weight = |at: i64| libm::exp2(-as_f64((now - at) / DAY_MS) / f64::from(half_life_days));
+    let weight = |at: i64| libm::exp2(-as_f64(now - at) / as_f64(DAY_MS) / f64::from(half_life_days));
     let weights: f64 = points.iter().map(|(at, _)| weight(*at)).sum();
     Some(points.iter().map(|(at, value)| weight(*at) * value).sum::<f64>() / weights)
 }

@@ -51,7 +51,6 @@ struct Course<'a> {
     uploads: &'a [&'a Upload<'a>],
     plan: Option<&'a Arc<PlanDocument>>,
     library: &'a Library,
-    half_life_days: Option<i32>,
     /// The scores of each instrument, by time of the answer.
     points: BTreeMap<&'a str, Vec<Point>>,
     composites: Vec<Point>,
@@ -73,10 +72,8 @@ impl<'a> Course<'a> {
         plan: Option<&'a Arc<PlanDocument>>,
         library: &'a Library,
     ) -> Self {
-        let half_life_days = plan.and_then(|plan| half_life_days(library, plan));
         let (points, composites) = (BTreeMap::new(), Vec::new());
-        let mut course =
-            Self { episode, episodes, uploads, plan, library, half_life_days, points, composites };
+        let mut course = Self { episode, episodes, uploads, plan, library, points, composites };
         for form in uploads.iter().flat_map(|u| &u.response.forms) {
             if !course.points.contains_key(form.instrument) {
                 course.points.insert(form.instrument, course.score_all(form.instrument));
@@ -271,7 +268,7 @@ impl<'a> Course<'a> {
 
     fn roll(&self, so_far: &[Point], row: &mut ExpectedScore) {
         let points: Vec<(i64, f64)> = so_far.iter().map(|point| (point.at, point.value)).collect();
-        row.ewma = self.half_life_days.and_then(|days| rolling::ewma(&points, days));
+        row.ewma = self.plan.and_then(|plan| rolling::ewma(&points, plan.ewma_half_life_days));
         row.mean_28d = rolling::mean_28d(&points);
         row.slope_56d = rolling::slope_56d(&points);
     }
@@ -280,12 +277,6 @@ impl<'a> Course<'a> {
 /// The points of the first uploads, up to and with number `n`.
 fn up_to(n: usize, points: &[Point]) -> &[Point] {
     &points[..points.partition_point(|point| point.upload <= n)]
-}
-
-/// As the plan's text states it.
-fn half_life_days(library: &Library, plan: &PlanDocument) -> Option<i32> {
-    let table: toml::Table = library.text("plan", &plan.id, Some(plan.version))?.parse().ok()?;
-    i32::try_from(table.get("ewma_half_life_days")?.as_integer()?).ok()
 }
 
 /// Higher is better.
