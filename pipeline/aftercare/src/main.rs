@@ -24,7 +24,8 @@ const CONFIGURATION: u8 = 3;
     name = "aftercare",
     version,
     after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the configuration can't be used; 4 done, and something \
-                  was found that a person should look at (refused lines, differences, an audit that does not add up).\n\
+                  was found that a person should look at (refused lines, differences, an audit that does not add up); \
+                  130 a signal came before it was done.\n\
                   Every setting of the configuration can be given by the environment: AFTERCARE__KAFKA__BOOTSTRAP sets \
                   bootstrap in [kafka]."
 )]

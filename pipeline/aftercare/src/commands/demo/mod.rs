@@ -108,6 +108,9 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
         // In the stay at the end the signal is the way to end it.
         Ok(outcome) if args.keep => Ok(outcome),
         _ if stop.load(Relaxed) => Ok(Outcome::Interrupted),
+        other if args.leaves_data() => {
+            other.context("the demo could not be finished; aftercare check looks at the servers")
+        }
         other => other.context("the demo could not be finished"),
     }
 }

@@ -162,7 +162,8 @@ fn places(pipeline: &Pipeline<'_>, running: &Running) -> Places {
     Places {
         kafka: kafka.bootstrap.clone(),
         app: kafka.app.clone(),
-        clickhouse: clickhouse.url.clone(),
+        // Not the URL itself: there may be a password in it.
+        clickhouse: pipeline.store.config().origin(),
         database: clickhouse.database.clone(),
         user: ours.map_or_else(|| clickhouse.user.clone(), |server| server.reader_user().to_owned()),
         password_file: ours.and(running.dir()).map(password),

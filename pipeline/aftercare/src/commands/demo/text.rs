@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
     audit(&mut page, report);
     page.heading("Where to look", "");
     if args.keep || !ours {
-        places(&mut page, &report.places);
+        places(&mut page, &report.places, args.keep);
     } else if args.leaves_data() {
         let Places { app, database, .. } = &report.places;
         page.line(format_args!("  What was written stays: topics {app}.*, database {database}."));
@@ -188,16 +188,19 @@ fn audit(page: &mut Page, report: &Report) {
     }
 }
 
-fn places(page: &mut Page, places: &Places) {
+fn places(page: &mut Page, places: &Places, up: bool) {
     let Places { kafka, app, clickhouse, database, user, .. } = places;
     page.line(format_args!("  Kafka       {kafka}, topics {app}.*"));
     page.line(format_args!("  ClickHouse  {clickhouse}, database {database}"));
-    if let Some(http) = &places.http {
+    if let Some(http) = places.http.as_ref().filter(|_| up) {
         page.line(format_args!("  registry    {http}/subjects"));
         page.line(format_args!("  metrics     {http}/metrics"));
     }
     if let Some(dir) = &places.data_dir {
         page.line(format_args!("  files       {}", dir.display()));
+    }
+    if places.data_dir.is_none() {
+        page.line("  The topics and the database are the demo's own and stay until you remove them.");
     }
     let password = places.password_file.as_ref().map(|file| format!(":$(cat {})", file.display()));
     let password = password.unwrap_or_default();
