@@ -87,7 +87,7 @@ impl Cluster {
         let found = metadata.topics().first().filter(|t| t.error().is_none() && !t.partitions().is_empty());
         match found {
             Some(found) => i32::try_from(found.partitions().len())
-                .map_err(|_| KafkaFault::Other(format!("topic {topic} has too many partitions"))),
+                .map_err(|error| KafkaFault::Other(format!("count the partitions of {topic}: {error}"))),
             None => Err(KafkaFault::Other(format!(
                 "topic {topic} does not exist; `aftercare migrate` creates it"
             ))),

@@ -165,7 +165,7 @@ impl KafkaTaskLog {
         let handle = self.handle(record.topic)?;
         let (value, value_len) = raw(record.value);
         let (key, key_len) = raw(record.key);
-        let copy = i32::try_from(sys::RD_KAFKA_MSG_F_COPY).expect("a flag");
+        let copy = sys::RD_KAFKA_MSG_F_COPY;
         // SAFETY: key and value are valid for their lengths during the call, which copies them.
         let failed = unsafe {
             sys::rd_kafka_produce(

@@ -438,7 +438,8 @@ fn canonicalise<T: serde::Serialize>(
     canonical: &mut Vec<u8>,
 ) -> Result<(), WireError> {
     let written = codec::encode(subject, wire, canonical);
-    written.map_err(|_| WireError::Invalid("the record can't be written in the newest schema"))
+    written
+        .map_err(|_may_quote_a_value| WireError::Invalid("the record can't be written in the newest schema"))
 }
 
 fn head(

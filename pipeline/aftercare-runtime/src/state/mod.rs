@@ -309,7 +309,8 @@ impl State for TaskState {
             (META, Some(value)) => self.meta = decode_value(value, "task")?,
             (META, None) => self.meta = Meta::default(),
             (PATIENT, Some(value)) => {
-                let no = u32::try_from(key.id).map_err(|_| CorruptState("patient number".into()))?;
+                let no = u32::try_from(key.id)
+                    .map_err(|error| CorruptState(format!("patient number: {error}")))?;
                 self.insert_patient(PatientNo(no), PatientEntry::decode(value)?);
             }
             (PATIENT, None) => {
@@ -318,7 +319,9 @@ impl State for TaskState {
                 }
             }
             (DEVICE, Some(value)) => {
-                let no = DeviceNo(u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?);
+                let no = DeviceNo(
+                    u32::try_from(key.id).map_err(|error| CorruptState(format!("device number: {error}")))?,
+                );
                 let mut device: Device = decode_value(value, "device")?;
                 if let Some(known) = slot(&mut self.devices, no.0) {
                     device.adopt_windows(std::mem::take(known));
@@ -326,7 +329,8 @@ impl State for TaskState {
                 self.insert_device(no, device);
             }
             (DEVICE, None) => {
-                let no = u32::try_from(key.id).map_err(|_| CorruptState("device number".into()))?;
+                let no =
+                    u32::try_from(key.id).map_err(|error| CorruptState(format!("device number: {error}")))?;
                 self.remove_device(DeviceNo(no));
             }
             (WINDOW, value) => {

@@ -115,7 +115,8 @@ impl Service {
     pub(crate) fn join(self) -> anyhow::Result<()> {
         let mut failed = Ok(());
         for (name, thread) in self.parts {
-            let ended = thread.join().map_err(|_| anyhow::anyhow!("the thread panicked")).and_then(|r| r);
+            let ended =
+                thread.join().map_err(|_panic| anyhow::anyhow!("the thread panicked")).and_then(|r| r);
             if let Err(error) = ended {
                 tracing::error!(part = name, error = format!("{error:#}"), "part ended");
                 failed = Err(error.context(name));

@@ -57,10 +57,10 @@ fn one(config: &Config, args: &Args, rate: u64, name: &str, stop: &AtomicBool) -
         let reader = scope.spawn(|| read(&config, &sent, &finished));
         let readings = scope.spawn(|| write_readings(&config, args, rate));
         let responses = write_responses(&config, args, &sent);
-        let readings = readings.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+        let readings = readings.join().map_err(|_panic| anyhow::anyhow!("the writer panicked"))?;
         std::thread::sleep(Duration::from_secs(2));
         finished.store(true, Relaxed);
-        let latencies = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
+        let latencies = reader.join().map_err(|_panic| anyhow::anyhow!("the reader panicked"))??;
         responses.and(readings).map(|()| latencies)
     })?;
     tasks.stop()?;

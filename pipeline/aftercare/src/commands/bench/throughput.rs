@@ -98,7 +98,7 @@ impl Tasks {
     /// Stops and commits.
     pub(super) fn stop(self) -> anyhow::Result<()> {
         self.stop.store(true, Relaxed);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the tasks' thread panicked"))?
+        self.thread.join().map_err(|_panic| anyhow::anyhow!("the tasks' thread panicked"))?
     }
 }
 

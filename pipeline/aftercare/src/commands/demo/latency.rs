@@ -48,7 +48,7 @@ pub(super) fn measure(pipeline: &Pipeline<'_>, uploads: u32) -> anyhow::Result<L
         let writer = scope.spawn(|| write(&writer, uploads, now, &finished));
         let looked = look(pipeline, uploads, &mut seen, &mut looks);
         finished.store(true, Relaxed);
-        let acknowledged = writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+        let acknowledged = writer.join().map_err(|_panic| anyhow::anyhow!("the writer panicked"))?;
         looked.and(acknowledged)
     })?;
     let took = began.elapsed();
