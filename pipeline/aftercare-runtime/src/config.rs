@@ -29,8 +29,11 @@ pub struct Limits {
     pub held_bytes_max: u64,
     /// The largest input record; a larger one is dead-lettered unread.
     pub record_bytes_max: usize,
-    /// The largest record that a dead letter carries whole.
+    /// The largest record that a dead letter carries. Of a larger one it only says where it is: the input topic has it.
     pub dead_letter_bytes_max: usize,
+    /// How many bytes the texts of one record that the state keeps (ids, names, codes) may have; with more, the record
+    /// is dead-lettered. It keeps a patient's state far below the largest record of the changelog.
+    pub text_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +46,7 @@ impl Default for Limits {
             held_bytes_max: 256 << 20,
             record_bytes_max: 16 << 20,
             dead_letter_bytes_max: 20 << 20,
+            text_bytes_max: 4 << 10,
         }
     }
 }

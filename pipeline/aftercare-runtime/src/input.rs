@@ -14,9 +14,9 @@ use aftercare_stream::position::TopicId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::TaskError;
-use crate::output::{Letter, headers};
+use crate::output::{Letter, bytes, headers};
 use crate::state::{Held, HeldFor, PatientEntry, PatientNo, key};
-use crate::stats::TaskStats;
+use crate::stats::{TaskStats, position_of};
 use crate::task::Task;
 use crate::topics::{self, ENROLMENTS, PROM_RESPONSES, WEARABLE_READINGS};
 
@@ -66,8 +66,10 @@ impl<'a> Input<'a> {
         self.header(codec::GUID_HEADER)
     }
 
+    /// Key, value and headers.
     fn bytes(&self) -> usize {
-        self.value.map_or(0, <[u8]>::len) + self.key.map_or(0, <[u8]>::len)
+        let headers: usize = self.all_headers().iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.value.map_or(0, <[u8]>::len) + self.key.map_or(0, <[u8]>::len) + headers
     }
 }
 
@@ -84,6 +86,41 @@ struct Decoded<'a> {
     head: RecordHead<'a>,
     patient_id: &'a str,
     body: Body<'a>,
+}
+
+/// Said of records of which more text would be kept than `text_bytes_max`.
+pub(crate) const TEXT_TOO_LONG: &str = "its ids, names and codes are longer than text_bytes_max";
+
+impl Decoded<'_> {
+    /// Bytes of the texts that the state would keep. (Of forms it keeps numbers only.)
+    fn kept_bytes(&self) -> usize {
+        let of_body = match &self.body {
+            Body::Upload(upload) => upload.episode_id.map_or(0, str::len) + upload.respondent.len(),
+            Body::Enrolment(fact) => enrolment_bytes(fact),
+            Body::Event => 0,
+        };
+        self.patient_id.len() + self.head.id.len() + of_body
+    }
+}
+
+fn enrolment_bytes(fact: &EnrolmentFact<'_>) -> usize {
+    let texts = [
+        fact.procedure,
+        fact.device,
+        fact.manufacturer,
+        fact.sex,
+        fact.organisation,
+        fact.care_team,
+        fact.clinician_id,
+        fact.plan,
+        fact.contract,
+        fact.time_zone,
+        fact.episode_status,
+    ];
+    let codes = fact.comorbidities.iter().flatten().map(|code| code.len() + 1);
+    fact.episode_id.len()
+        + texts.iter().flatten().map(|text| text.len()).sum::<usize>()
+        + codes.sum::<usize>()
 }
 
 impl<L: TaskLog> Task<L> {
@@ -123,6 +160,9 @@ impl<L: TaskLog> Task<L> {
         };
         if decoded.patient_id.is_empty() || decoded.head.id.is_empty() {
             return self.undecodable(input, "missing_id", "the record has no id or names no patient");
+        }
+        if decoded.kept_bytes() > self.config.limits.text_bytes_max {
+            return self.undecodable(input, Reason::TextTooLong.code(), TEXT_TOO_LONG);
         }
         decoded.head.digest = digest;
         decoded.head.retry = retry;
@@ -174,8 +214,9 @@ impl<L: TaskLog> Task<L> {
         Verdict::Rejected { reason, place: String::new() }
     }
 
-    /// A refused record keeps its bytes as a dead letter, beside its receipt.
+    /// Counts the verdict. A refused record keeps its bytes as a dead letter, beside its receipt.
     fn settle(&mut self, input: &Input<'_>, verdict: &Verdict) -> Result<(), TaskError> {
+        self.counted.verdicts[position_of(verdict)] += 1;
         match verdict {
             Verdict::Rejected { reason, place } => {
                 let message = if place.is_empty() {
@@ -204,10 +245,10 @@ impl<L: TaskLog> Task<L> {
         let entry = self.state.patient_mut(no);
         entry.patient.changes(&self.library, &mut changes);
         for receipt in &changes.receipts {
-            self.pen.receipt(&mut self.log, &self.stats, &entry.id, receipt)?;
+            self.pen.receipt(&mut self.log, &mut self.counted, &entry.id, receipt)?;
         }
         for score in &changes.scores {
-            self.pen.score(&mut self.log, &self.stats, &entry.id, score)?;
+            self.pen.score(&mut self.log, &mut self.counted, &entry.id, score)?;
         }
         self.changes = changes;
         Ok(())
@@ -253,7 +294,7 @@ impl<L: TaskLog> Task<L> {
             headers: &all,
         })?;
         self.state.meta.forwarded[topics::index(input.topic)] += 1;
-        TaskStats::add(&self.stats.forwarded, 1);
+        self.counted.forwarded += 1;
         Ok(())
     }
 
@@ -384,23 +425,26 @@ impl<L: TaskLog> Task<L> {
         receipt: bool,
     ) -> Result<(), TaskError> {
         if let Some(at) = Reason::ALL.iter().position(|r| r.code() == reason) {
-            TaskStats::add(&self.stats.dead_letters[at], 1);
+            self.counted.dead_letters[at] += 1;
         }
-        let kept = input.all_headers();
+        let fits = input.bytes() <= self.config.limits.dead_letter_bytes_max;
+        let kept = if fits { input.all_headers() } else { Vec::new() };
         let letter = Letter {
             topic: input.topic,
             offset: input.offset,
             produced_at: input.produced_at,
-            key: input.key,
-            value: input.value,
+            key: input.key.filter(|_| fits),
+            value: input.value.filter(|_| fits),
             headers: &kept,
+            key_bytes: bytes(input.key),
+            value_bytes: bytes(input.value),
             stage,
             reason,
             message,
             receipt,
             stored_at: self.state.meta.tick,
         };
-        self.pen.dead_letter(&mut self.log, &self.stats, &letter)
+        self.pen.dead_letter(&mut self.log, &mut self.counted, &letter)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::TaskError;
 use crate::state::Meta;
-use crate::stats::TaskStats;
+use crate::stats::Counted;
 use crate::topics::{self, DEAD_LETTERS, RECEIPTS, SCORES};
 
 /// Names of the headers of dead letters; the first five are Kafka Connect's.
@@ -36,21 +36,21 @@ pub(crate) struct Pen {
     partition: i32,
     incarnation: u16,
     /// The last sequence given out, by topic; the state's copy is renewed at each commit.
-    pub(crate) sequences: [u64; topics::COUNT],
+    pub(crate) sequences: Vec<u64>,
     buf: Vec<u8>,
     id: String,
 }
 
 impl Pen {
     pub(crate) fn new(partition: i32) -> Self {
-        let sequences = [0; topics::COUNT];
+        let sequences = vec![0; topics::COUNT];
         Self { partition, incarnation: 0, sequences, buf: Vec::new(), id: String::new() }
     }
 
     /// Goes on numbering where the state says.
     pub(crate) fn resume(&mut self, meta: &Meta) {
         self.incarnation = meta.incarnation;
-        self.sequences = meta.sequences;
+        self.sequences.clone_from(&meta.sequences);
     }
 
     fn next_version(&mut self, topic: TopicId) -> u64 {
@@ -65,7 +65,7 @@ impl Pen {
     pub(crate) fn row<L: TaskLog, T: Serialize>(
         &mut self,
         log: &mut L,
-        stats: &TaskStats,
+        counted: &mut Counted,
         topic: TopicId,
         key: &str,
         row: impl FnOnce(u64) -> T,
@@ -73,7 +73,7 @@ impl Pen {
         let row = row(self.next_version(topic));
         self.buf.clear();
         codec::encode(topics::name(topic), &row, &mut self.buf)?;
-        TaskStats::add(&stats.outputs[topics::index(topic)], 1);
+        counted.outputs[topics::index(topic)] += 1;
         Ok(log.send(&Outgoing {
             topic,
             partition: self.partition,
@@ -86,12 +86,12 @@ impl Pen {
     pub(crate) fn receipt<L: TaskLog>(
         &mut self,
         log: &mut L,
-        stats: &TaskStats,
+        counted: &mut Counted,
         patient_id: &str,
         change: &ReceiptChange,
     ) -> Result<(), TaskError> {
         let who = change.attribution.borrow();
-        self.row(log, stats, RECEIPTS, patient_id, |version| wire::Receipt {
+        self.row(log, counted, RECEIPTS, patient_id, |version| wire::Receipt {
             version,
             topic: change.kind.topic(),
             id: &change.id,
@@ -115,7 +115,7 @@ impl Pen {
     pub(crate) fn score<L: TaskLog>(
         &mut self,
         log: &mut L,
-        stats: &TaskStats,
+        counted: &mut Counted,
         patient_id: &str,
         change: &ScoreChange,
     ) -> Result<(), TaskError> {
@@ -123,7 +123,7 @@ impl Pen {
         let mut id = std::mem::take(&mut self.id);
         change.write_score_id(&mut id);
         let scales = change.scales.iter().map(|(name, value)| wire::Scale { name, value: *value }).collect();
-        let written = self.row(log, stats, SCORES, patient_id, |version| wire::Score {
+        let written = self.row(log, counted, SCORES, patient_id, |version| wire::Score {
             version,
             score_id: &id,
             episode_id: &change.episode_id,
@@ -168,7 +168,7 @@ impl Pen {
     pub(crate) fn dead_letter<L: TaskLog>(
         &mut self,
         log: &mut L,
-        stats: &TaskStats,
+        counted: &mut Counted,
         letter: &Letter<'_>,
     ) -> Result<(), TaskError> {
         let version = self.next_version(DEAD_LETTERS);
@@ -187,8 +187,8 @@ impl Pen {
                 reason: letter.reason,
                 message: letter.message,
                 receipt: letter.receipt,
-                key_bytes: bytes(letter.key),
-                value_bytes: bytes(letter.value),
+                key_bytes: letter.key_bytes,
+                value_bytes: letter.value_bytes,
                 stored_at: letter.stored_at,
             },
             &mut self.buf,
@@ -204,7 +204,7 @@ impl Pen {
             (headers::MESSAGE, letter.message.as_bytes()),
             (headers::DEAD_LETTER, &self.buf),
         ]);
-        TaskStats::add(&stats.outputs[topics::index(DEAD_LETTERS)], 1);
+        counted.outputs[topics::index(DEAD_LETTERS)] += 1;
         Ok(log.send(&Outgoing {
             topic: DEAD_LETTERS,
             partition: self.partition,
@@ -215,11 +215,12 @@ impl Pen {
     }
 }
 
-fn bytes(part: Option<&[u8]>) -> u32 {
+/// How many bytes a key or value has.
+pub(crate) fn bytes(part: Option<&[u8]>) -> u32 {
     part.map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX))
 }
 
-/// A record that is not taken, as it was read, and why.
+/// A record that is not taken, as it was read, and why. What is too large to be carried is left out.
 pub(crate) struct Letter<'a> {
     pub(crate) topic: TopicId,
     pub(crate) offset: i64,
@@ -227,6 +228,10 @@ pub(crate) struct Letter<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: &'a [(String, Vec<u8>)],
+    /// Of the record.
+    pub(crate) key_bytes: u32,
+    /// Of the record.
+    pub(crate) value_bytes: u32,
     /// DESERIALIZE (the bytes are not ours), VALIDATE (they are, and don't make sense), ROUTE, HOLD.
     pub(crate) stage: &'static str,
     pub(crate) reason: &'static str,

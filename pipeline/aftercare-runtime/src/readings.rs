@@ -1,6 +1,7 @@
 //! The hot path: wearable readings into windows.
 
 use aftercare_core::metric::Metric;
+use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
 use aftercare_core::window::{Micros, ReadingVerdict, WINDOW_MS, window_of, window_start};
 use aftercare_schemas::codec;
@@ -9,7 +10,7 @@ use aftercare_stream::changelog::Transaction;
 use aftercare_stream::log::TaskLog;
 
 use crate::error::TaskError;
-use crate::input::{Input, Placed};
+use crate::input::{Input, Placed, TEXT_TOO_LONG};
 use crate::state::{
     Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, Window, WindowKey,
     encode_value, key,
@@ -59,6 +60,9 @@ impl<L: TaskLog> Task<L> {
         if head.patient_id.is_empty() || head.device_id.is_empty() {
             return self.undecodable(input, "missing_id", "the upload names no patient or no device");
         }
+        if head.patient_id.len() + head.device_id.len() > self.config.limits.text_bytes_max {
+            return self.undecodable(input, Reason::TextTooLong.code(), TEXT_TOO_LONG);
+        }
         if readings.is_empty() {
             return self.undecodable(input, "empty_upload", "the upload has no readings");
         }
@@ -79,7 +83,7 @@ impl<L: TaskLog> Task<L> {
             let outcome = self.reading(device, head, reading, &mut afterwards)?;
             let records = u32::from(i == 0 && taken_to.is_none());
             self.state.device_mut(device).tally.add(outcome, records, 1);
-            self.counted[outcome as usize] += 1;
+            self.counted.readings[outcome as usize] += 1;
         }
         self.afterwards(input, device, &afterwards)
     }
@@ -238,7 +242,7 @@ impl<L: TaskLog> Task<L> {
         let patient = self.state.patient(device.patient);
         let who = patient.patient.attribution_at(start);
         let (tick, source) = (self.state.meta.tick, source_word(series.source));
-        self.pen.row(&mut self.log, &self.stats, WINDOWS, &patient.id, |version| wire::Window {
+        self.pen.row(&mut self.log, &mut self.counted, WINDOWS, &patient.id, |version| wire::Window {
             version,
             patient_id: &patient.id,
             device_id: device.ids().1,
@@ -276,16 +280,18 @@ impl<L: TaskLog> Task<L> {
         let device = self.state.device(no);
         let patient = self.state.patient(device.patient);
         let tick = self.state.meta.tick;
-        self.pen.row(&mut self.log, &self.stats, LATE_READINGS, &patient.id, |version| wire::LateReading {
-            version,
-            patient_id: &patient.id,
-            device_id: device.ids().1,
-            metric: metric.name(),
-            unit: metric.unit(),
-            value: value.to_units(),
-            measured_at,
-            stored_at: tick,
-            source: head.source.as_str(),
+        self.pen.row(&mut self.log, &mut self.counted, LATE_READINGS, &patient.id, |version| {
+            wire::LateReading {
+                version,
+                patient_id: &patient.id,
+                device_id: device.ids().1,
+                metric: metric.name(),
+                unit: metric.unit(),
+                value: value.to_units(),
+                measured_at,
+                stored_at: tick,
+                source: head.source.as_str(),
+            }
         })
     }
 
@@ -410,7 +416,7 @@ impl<L: TaskLog> Task<L> {
                 continue;
             }
             let (words, tally, tick) = (outcome.words(), &device.tally, self.state.meta.tick);
-            self.pen.row(&mut self.log, &self.stats, READING_RECEIPTS, &patient.id, |version| {
+            self.pen.row(&mut self.log, &mut self.counted, READING_RECEIPTS, &patient.id, |version| {
                 wire::ReadingReceipt {
                     version,
                     patient_id: &patient.id,

@@ -2,7 +2,12 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use aftercare_core::patient::Verdict;
+
 use crate::topics::COUNT;
+
+/// Room for reasons.
+const REASONS_MAX: usize = 32;
 
 /// Upper bounds of the latency histogram's buckets, milliseconds.
 pub const LATENCY_MS: [u64; 16] = [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 1_000, 10_000];
@@ -29,13 +34,15 @@ impl Histogram {
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the names say it; each becomes one metric with a help text")]
 pub struct TaskStats {
-    /// As committed, since the state began.
+    /// As committed, since the state began. (All others: since the task was started.)
     pub records_in: [AtomicU64; COUNT],
     pub outputs: [AtomicU64; COUNT],
-    /// By outcome, as in `READING_OUTCOMES`.
+    /// Records with an id that were judged, by verdict, as in `VERDICTS`.
+    pub verdicts: [AtomicU64; VERDICTS.len()],
+    /// By outcome, as in `reading_outcomes`.
     pub readings: [AtomicU64; 9],
     /// By position of `Reason::ALL`.
-    pub dead_letters: [AtomicU64; 32],
+    pub dead_letters: [AtomicU64; REASONS_MAX],
     pub forwarded: AtomicU64,
     pub committed: AtomicU64,
     pub aborted: AtomicU64,
@@ -58,6 +65,44 @@ pub struct TaskStats {
 impl TaskStats {
     pub(crate) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Relaxed);
+    }
+
+    /// The transaction that counted this is committed.
+    pub(crate) fn count(&self, counted: &Counted) {
+        let Counted { outputs, verdicts, readings, dead_letters, forwarded } = counted;
+        let pairs = self.outputs.iter().zip(outputs).chain(self.verdicts.iter().zip(verdicts));
+        let pairs = pairs.chain(self.readings.iter().zip(readings));
+        let pairs = pairs.chain(self.dead_letters.iter().zip(dead_letters));
+        for (counter, n) in pairs.chain([(&self.forwarded, forwarded)]) {
+            Self::add(counter, *n);
+        }
+    }
+}
+
+/// What the open transaction counted. Whoever watches sees it once it is committed, and never what was aborted.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) outputs: [u64; COUNT],
+    pub(crate) verdicts: [u64; VERDICTS.len()],
+    pub(crate) readings: [u64; 9],
+    pub(crate) dead_letters: [u64; REASONS_MAX],
+    pub(crate) forwarded: u64,
+}
+
+/// Words of `TaskStats::verdicts`, in order.
+pub const VERDICTS: [&str; 7] =
+    ["accepted", "unscored", "duplicate", "conflict", "superseded", "held", "rejected"];
+
+/// The place of a verdict in `VERDICTS`.
+pub(crate) fn position_of(verdict: &Verdict) -> usize {
+    match verdict {
+        Verdict::Accepted => 0,
+        Verdict::Unscored(_) => 1,
+        Verdict::Duplicate => 2,
+        Verdict::Conflict => 3,
+        Verdict::Superseded => 4,
+        Verdict::Hold => 5,
+        Verdict::Rejected { .. } => 6,
     }
 }
 

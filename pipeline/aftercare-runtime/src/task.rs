@@ -17,8 +17,8 @@ use crate::config::{TaskConfig, Ticks};
 use crate::error::TaskError;
 use crate::input::{Headers, Input};
 use crate::output::Pen;
-use crate::state::{READING_OUTCOMES, TaskState, encode_value, key};
-use crate::stats::TaskStats;
+use crate::state::{TaskState, encode_value, key};
+use crate::stats::{Counted, TaskStats};
 use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE};
 
 /// The wall clock, handed in: ms since 1970 UTC. Ticks and latencies come from it; no rule reads it.
@@ -45,8 +45,8 @@ pub struct Task<L: TaskLog> {
     pub(crate) changes: Changes,
     pub(crate) scratch: Vec<u8>,
     pub(crate) readings: Vec<wire::Reading<'static>>,
-    /// Readings taken in the open transaction, by outcome.
-    pub(crate) counted: [u64; READING_OUTCOMES],
+    /// What is counted in the open transaction.
+    pub(crate) counted: Counted,
     rounds: Rounds,
     clock: Clock,
     /// When the open transaction was begun, if one is open.
@@ -74,7 +74,7 @@ impl<L: TaskLog> Task<L> {
             changes: Changes::default(),
             scratch: Vec::new(),
             readings: Vec::new(),
-            counted: [0; READING_OUTCOMES],
+            counted: Counted::default(),
             rounds: Rounds::new(config.rounds, 0),
             clock,
             open_since: None,
@@ -348,7 +348,7 @@ impl<L: TaskLog> Task<L> {
         if self.open_since.is_none() {
             return Ok(());
         }
-        self.state.meta.sequences = self.pen.sequences;
+        self.state.meta.sequences.clone_from(&self.pen.sequences);
         let began = (self.clock)();
         let mut scratch = std::mem::take(&mut self.scratch);
         let (log, partition, size) =
@@ -370,12 +370,10 @@ impl<L: TaskLog> Task<L> {
         let now = (self.clock)();
         TaskStats::add(&self.stats.committed, 1);
         TaskStats::add(&self.stats.changelog_bytes, changed);
-        for (counter, n) in self.stats.records_in.iter().zip(self.state.meta.records_in) {
-            counter.store(n, Relaxed);
+        for (counter, n) in self.stats.records_in.iter().zip(&self.state.meta.records_in) {
+            counter.store(*n, Relaxed);
         }
-        for (counter, n) in self.stats.readings.iter().zip(std::mem::take(&mut self.counted)) {
-            TaskStats::add(counter, n);
-        }
+        self.stats.count(&std::mem::take(&mut self.counted));
         self.stats.commit_ms.observe(u64::try_from(now - began).unwrap_or(0));
         for produced_at in self.waiting.drain(..) {
             self.stats.append_to_output_ms.observe(u64::try_from(now - produced_at).unwrap_or(0));
@@ -402,7 +400,7 @@ impl<L: TaskLog> Task<L> {
         self.rounds.aborted();
         self.pen.resume(&self.state.meta);
         self.waiting.clear();
-        self.counted = Default::default();
+        self.counted = Counted::default();
         self.open_since = None;
         self.open_records = 0;
         self.resume()

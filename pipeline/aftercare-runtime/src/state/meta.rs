@@ -14,13 +14,13 @@ pub(crate) struct Meta {
     pub(crate) tick: i64,
     positions: Vec<(u8, i64)>,
     /// The last sequence given out, by topic.
-    pub(crate) sequences: [u64; COUNT],
+    pub(crate) sequences: Vec<u64>,
     /// Records read, by topic.
-    pub(crate) records_in: [u64; COUNT],
+    pub(crate) records_in: Vec<u64>,
     /// Dead letters without a receipt, by the topic they came from.
-    pub(crate) undecodable: [u64; COUNT],
+    pub(crate) undecodable: Vec<u64>,
     /// Records sent on to the partition they belong to, by topic.
-    pub(crate) forwarded: [u64; COUNT],
+    pub(crate) forwarded: Vec<u64>,
     /// The next held record's number.
     pub(crate) next_held: u64,
 }
@@ -31,16 +31,26 @@ impl Default for Meta {
             incarnation: 1,
             tick: 0,
             positions: Vec::new(),
-            sequences: [0; COUNT],
-            records_in: [0; COUNT],
-            undecodable: [0; COUNT],
-            forwarded: [0; COUNT],
+            sequences: vec![0; COUNT],
+            records_in: vec![0; COUNT],
+            undecodable: vec![0; COUNT],
+            forwarded: vec![0; COUNT],
             next_held: 0,
         }
     }
 }
 
 impl Meta {
+    /// Room for topics that the build which wrote it did not know.
+    pub(crate) fn with_all_topics(mut self) -> Self {
+        for by_topic in
+            [&mut self.sequences, &mut self.records_in, &mut self.undecodable, &mut self.forwarded]
+        {
+            by_topic.resize(COUNT.max(by_topic.len()), 0);
+        }
+        self
+    }
+
     pub(crate) fn positions(&self) -> Positions {
         self.positions.iter().map(|&(topic, at)| (TopicId(topic), ResumeAt(at))).collect()
     }

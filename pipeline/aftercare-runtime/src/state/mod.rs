@@ -4,6 +4,8 @@
 //! device gets the next free number when it is first seen.
 
 mod device;
+#[cfg(test)]
+mod fixtures;
 mod held;
 mod meta;
 
@@ -16,9 +18,7 @@ use foldhash::HashMap;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use device::{
-    Device, LIVE_WINDOWS, READING_OUTCOMES, ReadingOutcome, Series, Tally, Window, WindowKey,
-};
+pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
 pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
 
@@ -306,7 +306,7 @@ impl State for TaskState {
 
     fn apply(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), CorruptState> {
         match (key.table, value) {
-            (META, Some(value)) => self.meta = decode_value(value, "task")?,
+            (META, Some(value)) => self.meta = decode_value::<Meta>(value, "task")?.with_all_topics(),
             (META, None) => self.meta = Meta::default(),
             (PATIENT, Some(value)) => {
                 let no = u32::try_from(key.id)

@@ -31,7 +31,7 @@ const fn connector(name: &'static str, place: &'static str) -> Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        pure: Some(&["jiff", "libm", "serde", "thiserror", "toml", "xxhash-rust"]),
+        pure: Some(&["jiff", "libm", "serde", "smallvec", "thiserror", "toml", "xxhash-rust"]),
         ..rule("aftercare-core", "pipeline/aftercare-core", &[])
     },
     Rule {
@@ -85,7 +85,6 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("prometheus", &["aftercare-gateway"]),
     ("rdkafka", &["aftercare-kafka"]),
     ("rdkafka-sys", &["aftercare-kafka"]),
-    ("serde_avro_fast", &["aftercare-schemas"]),
     ("tokio", &["aftercare", "aftercare-clickhouse", "aftercare-gateway"]),
     ("tracing-subscriber", &["aftercare"]),
 ];

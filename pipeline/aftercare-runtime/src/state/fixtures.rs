@@ -1,0 +1,132 @@
+//! Every released encoding of the state stays readable: `tests/state/vN.bin` holds one entry of each table as version
+//! N wrote it. A new encoding adds a file; none is ever changed.
+
+use aftercare_core::documents::Library;
+use aftercare_core::facts::{
+    Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
+};
+use aftercare_core::patient::{Changes, Patient};
+use aftercare_core::time::Instant;
+use aftercare_core::window::Micros;
+use aftercare_stream::changelog::{State, Transaction, replay};
+
+use super::*;
+
+fn patient() -> Patient {
+    let (library, mut patient) = (Library::builtin(), Patient::default());
+    let head = |kind, id, event_at| RecordHead {
+        kind,
+        id,
+        revision: 1,
+        status: RecordStatus::Final,
+        source: Source::Live,
+        event_at,
+        digest: 7,
+        retry: false,
+    };
+    let treated_at = Instant(1_700_000_000_000);
+    let enrolment = EnrolmentFact {
+        episode_id: "episode-1",
+        recorded_at: treated_at,
+        effective_at: treated_at,
+        procedure: Some("coronary-stent"),
+        treated_at: Some(treated_at),
+        plan: Some("coronary-stent"),
+        time_zone: Some("Asia/Shanghai"),
+        ..EnrolmentFact::default()
+    };
+    patient.offer(
+        &head(InputKind::Enrolment, "e1", treated_at),
+        &Body::Enrolment(enrolment),
+        treated_at,
+        &library,
+    );
+    for (id, days) in [("u1", -5), ("u2", 14)] {
+        let answered_at = Instant(treated_at.0 + days * 86_400_000);
+        let codes = [("phq2_1", 1), ("phq2_2", 2)];
+        let answers = codes.map(|(item, code)| Answer { item, code: Some(code) }).to_vec();
+        let forms = vec![FormFact { instrument: "phq-2", instrument_version: None, answers }];
+        let upload = UploadFact {
+            episode_id: None,
+            answered_at,
+            uploaded_at: answered_at,
+            respondent: "patient",
+            forms,
+        };
+        patient.offer(
+            &head(InputKind::PromResponse, id, answered_at),
+            &Body::Upload(upload),
+            answered_at,
+            &library,
+        );
+    }
+    patient.changes(&library, &mut Changes::default());
+    patient
+}
+
+fn sample() -> TaskState {
+    let mut state = TaskState::default();
+    state.meta.tick = 1_700_000_123_456;
+    state.meta.sequences = (0..).take(crate::topics::COUNT).collect();
+    state.meta.advance(aftercare_stream::position::TopicId(3), aftercare_stream::position::ResumeAt(42));
+    let entry = PatientEntry { id: "p-1".into(), patient: patient(), devices: vec![DeviceNo(0)], epoch: 0 };
+    state.insert_patient(PatientNo(0), entry);
+    let mut device = Device::new(PatientNo(0), "p-1", "watch");
+    device.tally.add(ReadingOutcome::Accepted, 1, 2);
+    device.add_series(1);
+    state.insert_device(DeviceNo(0), device);
+    let key = WindowKey::new(DeviceNo(0), 1, 5_666_667).unwrap();
+    let mut window =
+        Window { index: key.index(), touched_at: 5, dirty: true, points: Default::default(), epoch: 0 };
+    window.points.insert(10, Micros::from_units(61.5).unwrap());
+    window.points.insert(60_010, Micros::from_units(-1.0).unwrap());
+    state.device_mut(DeviceNo(0)).set_window(key, Some(window));
+    let held = Held {
+        patient: PatientNo(0),
+        held_for: HeldFor::Tick { taken_to: 1, reaches_at: 2 },
+        due: 2,
+        topic: 3,
+        offset: 41,
+        produced_at: 9,
+        key: Some(b"p-1".to_vec()),
+        value: vec![0, 1, 2],
+        headers: vec![("h".into(), vec![3])],
+    };
+    state.insert_held(7, held);
+    state
+}
+
+/// All entries as one changelog record.
+fn dump(state: &TaskState) -> Vec<u8> {
+    let (mut tx, mut key, mut record) = (Transaction::new(), None, Vec::new());
+    while let Some(next) = state.next_key(key) {
+        tx.touch(next, |_| false);
+        key = Some(next);
+    }
+    tx.write(state, &mut Vec::new(), usize::MAX, |bytes| {
+        record.extend_from_slice(bytes);
+        Ok::<_, ()>(())
+    })
+    .unwrap();
+    record
+}
+
+#[test]
+fn every_table_comes_back_from_its_bytes() {
+    let written = dump(&sample());
+    let mut read = TaskState::default();
+    replay(&mut read, &written).unwrap();
+    assert_eq!(dump(&read), written);
+}
+
+#[test]
+fn released_encodings_are_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/state/v1.bin");
+    if std::env::var_os("AFTERCARE_WRITE_FIXTURES").is_some() {
+        std::fs::write(path, dump(&sample())).unwrap();
+    }
+    let released = std::fs::read(path).unwrap();
+    let mut state = TaskState::default();
+    replay(&mut state, &released).unwrap();
+    assert_eq!(dump(&state), dump(&sample()), "what version 1 wrote is not what it was");
+}
