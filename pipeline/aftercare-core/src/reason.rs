@@ -29,11 +29,12 @@ pub enum Reason {
     NoValue,
     ConflictingContent,
     UnknownTimeZone,
+    TextTooLong,
 }
 
 impl Reason {
     /// Every reason, in the order in which the state numbers them.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::TruncatedAvro,
         Reason::ForeignAvro,
         Reason::UnknownSchema,
@@ -54,6 +55,7 @@ impl Reason {
         Reason::NoValue,
         Reason::ConflictingContent,
         Reason::UnknownTimeZone,
+        Reason::TextTooLong,
     ];
 
     /// The stable snake_case code.
@@ -79,6 +81,7 @@ impl Reason {
             Reason::NoValue => "no_value",
             Reason::ConflictingContent => "conflicting_content",
             Reason::UnknownTimeZone => "unknown_time_zone",
+            Reason::TextTooLong => "text_too_long",
         }
     }
 }

@@ -63,7 +63,7 @@ metrics! {
     RecordsOut, Counter, "aftercare_output_records_total", ["topic"],
         "Output records written in committed transactions.";
     Receipts, Counter, "aftercare_receipts_total", ["outcome"],
-        "Receipts issued, by what became of the record.";
+        "Records with an id that were judged, by verdict; one that waited is judged again when its wait ends.";
     Readings, Counter, "aftercare_readings_total", ["outcome", "reason"],
         "Wearable readings taken in, by what became of the reading; no reason is an empty one.";
     DeadLetters, Counter, "aftercare_dead_letters_total", ["reason"],

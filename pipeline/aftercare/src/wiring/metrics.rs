@@ -51,6 +51,9 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
                 _ => {}
             }
         }
+        for (verdict, counter) in stats::VERDICTS.iter().zip(&stats.verdicts) {
+            out.push(Sample::counter(Metric::Receipts, &[("outcome", verdict)], count(counter)));
+        }
         for ((outcome, reason), counter) in reading_outcomes().iter().zip(&stats.readings) {
             let labels = [("outcome", *outcome), ("reason", *reason)];
             out.push(Sample::counter(Metric::Readings, &labels, count(counter)));
