@@ -1,6 +1,8 @@
 //! The patient task in memory, driven by a seed: whatever the order, the duplicates, the aborted transactions and the
 //! crashes, the final scores, windows and receipts are those of the batch computation over the same records.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,11 +145,9 @@ fn rows(broker: &MemoryBroker) -> Rows {
 /// Sequences of every output are 1, 2, 3 ... without a gap.
 fn assert_gapless(broker: &MemoryBroker) {
     for partition in 0..PARTITIONS {
-        let mut expected = 1;
-        for (_, record) in broker.records(topics::SCORES, partition) {
+        for (expected, (_, record)) in (1..).zip(broker.records(topics::SCORES, partition)) {
             let score: wire::Score<'_> = codec::decode("scores", record.value.as_deref(), None).unwrap();
             assert_eq!(score.version, 1 << 48 | expected, "partition {partition}");
-            expected += 1;
         }
     }
 }
