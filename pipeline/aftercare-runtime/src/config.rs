@@ -70,6 +70,8 @@ pub struct TaskConfig {
     pub commit_ms_min: i64,
     /// ... or at once if it took no more records than this.
     pub commit_records_small: usize,
+    /// With wall ticks: when none of its own ticks has come back for this long, the task begins to read anew.
+    pub stall_ms_max: i64,
     /// How long one poll waits for input.
     pub poll_ms: u64,
     /// Size of one changelog record.
@@ -91,6 +93,7 @@ impl TaskConfig {
             commit_ms_busy: 100,
             commit_ms_min: 10,
             commit_records_small: 200,
+            stall_ms_max: 20_000,
             poll_ms: 20,
             changelog_record_bytes: 256 << 10,
             rounds: RoundPolicy::default(),

@@ -50,6 +50,7 @@ pub struct TaskStats {
     pub append_to_output_ms: Histogram,
     pub changelog_bytes: AtomicU64,
     pub rounds_completed: AtomicU64,
+    pub stalls: AtomicU64,
     pub restore_ms: AtomicU64,
     pub restore_bytes: AtomicU64,
     pub patients: AtomicU64,

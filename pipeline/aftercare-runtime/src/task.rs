@@ -58,6 +58,8 @@ pub struct Task<L: TaskLog> {
     /// The tick that this owner wrote when it took over: nothing is judged before it is read.
     takeover_tick: i64,
     next_tick_at: i64,
+    /// When a control record was last read, by the clock.
+    control_read_at: i64,
     contracts_at: ResumeAt,
 }
 
@@ -82,6 +84,7 @@ impl<L: TaskLog> Task<L> {
             waiting: Vec::new(),
             takeover_tick: 0,
             next_tick_at: 0,
+            control_read_at: 0,
             contracts_at: ResumeAt(0),
             config,
         }
@@ -136,6 +139,7 @@ impl<L: TaskLog> Task<L> {
         );
         if let Ticks::Wall { .. } = self.config.ticks {
             self.takeover_tick = (self.clock)();
+            self.control_read_at = self.takeover_tick;
             self.write_tick(self.takeover_tick)?;
             self.commit()?;
         }
@@ -240,6 +244,9 @@ impl<L: TaskLog> Task<L> {
                 self.write_tick(now)?;
                 self.next_tick_at = now + every_ms;
             }
+            if now > self.control_read_at + self.config.stall_ms_max {
+                return self.wake(now);
+            }
         }
         if self.commit_is_due(empty) {
             self.commit()?;
@@ -249,6 +256,15 @@ impl<L: TaskLog> Task<L> {
             self.resume()?;
         }
         Ok(())
+    }
+
+    /// Our own ticks do not come back: the client has lost a wake-up. Reading is begun anew.
+    fn wake(&mut self, now: i64) -> Result<(), TaskError> {
+        tracing::warn!(partition = self.config.partition, "no tick came back, reading is begun anew");
+        TaskStats::add(&self.stats.stalls, 1);
+        self.control_read_at = now;
+        self.commit()?;
+        self.resume()
     }
 
     /// While input keeps coming a transaction stays open, so that it pays for its round trips; when nothing more is
@@ -278,6 +294,7 @@ impl<L: TaskLog> Task<L> {
                 continue;
             }
             self.begin();
+            self.control_read_at = (self.clock)();
             self.state.meta.advance(CONTROL, record.offset.next());
             self.state.meta.records_in[topics::index(CONTROL)] += 1;
             let header = batch.header(i, codec::GUID_HEADER);
