@@ -115,5 +115,5 @@ fn wall_clock() -> i64 {
 
 /// To the terminal, also when the test passes.
 fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    eprintln!("{line}");
 }
