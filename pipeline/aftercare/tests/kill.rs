@@ -115,5 +115,6 @@ fn wall_clock() -> i64 {
 
 /// To the terminal, also when the test passes.
 fn say(line: &str) {
-    eprintln!("{line}");
+    let mut terminal = std::io::stderr();
+    writeln!(terminal, "{line}").unwrap();
 }
