@@ -66,6 +66,9 @@ impl Cluster {
             // The default stops fetching for a second whenever the local queue is full.
             .set("fetch.queue.backoff.ms", "1")
             .set("fetch.error.backoff.ms", "20")
+            // A reader that turns to another partition waits for the answer to its last question first, which the broker
+            // gives after this long when it has nothing; a takeover does so four times.
+            .set("fetch.wait.max.ms", "50")
             .set("fetch.max.bytes", "52428800")
             .set("max.partition.fetch.bytes", "4194304")
             .set("receive.message.max.bytes", "104857600")
