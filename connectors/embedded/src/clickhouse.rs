@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub struct ClickHouseServer {
 
 struct Launch {
     chdb: PathBuf,
-    child_exe: PathBuf,
+    child_exe: Option<PathBuf>,
     data_dir: PathBuf,
     http_port: u16,
     tcp_port: u16,
@@ -61,10 +62,6 @@ impl ClickHouseServer {
     pub fn start(engines: &Engines, options: ClickHouseOptions) -> Result<ClickHouseServer> {
         let data_dir = folder::absolute(&options.data_dir)?;
         let lock = folder::prepare(ENGINE, &data_dir)?;
-        let child_exe = match options.child_exe {
-            Some(path) => path,
-            None => env::current_exe().map_err(EmbeddedError::folder("find", "this program"))?,
-        };
         let password = kept_password(&data_dir.join("password"))?;
         let reader_password = kept_password(&data_dir.join("reader_password"))?;
         folder::write(&data_dir.join("users.xml"), &users_xml(&password, &reader_password))?;
@@ -73,7 +70,7 @@ impl ClickHouseServer {
             let [http_port, tcp_port] = net::free_ports()?;
             let launch = Launch {
                 chdb: engines.chdb.clone(),
-                child_exe: child_exe.clone(),
+                child_exe: options.child_exe.clone(),
                 data_dir: data_dir.clone(),
                 http_port,
                 tcp_port,
@@ -167,9 +164,21 @@ impl Drop for ClickHouseServer {
     }
 }
 
+/// Not by its path: a build or an upgrade may have put another program there since this one was started.
+fn this_program() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(name) = env::args_os().next() {
+        command.arg0(name);
+    }
+    command
+}
+
 impl Launch {
     fn go(&self) -> Result<Supervised> {
-        let mut command = Command::new(&self.child_exe);
+        let mut command = match &self.child_exe {
+            Some(program) => Command::new(program),
+            None => this_program(),
+        };
         command.arg(CLICKHOUSE_CHILD).arg(&self.chdb);
         command.arg(path_option("--path=", &self.data_dir.join("data")));
         command.arg(path_option("--config-file=", &self.data_dir.join("config.xml")));
