@@ -23,6 +23,8 @@ use crate::config;
 const WATCHED: &str = "receipts";
 /// Between two tries of a failed insert.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a sink that is asked to stop waits for ClickHouse.
+const STOPPING: Duration = Duration::from_secs(3);
 /// At most this many records are taken by one poll.
 const POLL_RECORDS: usize = 8_192;
 
@@ -155,7 +157,8 @@ impl Sink<'_> {
         }
     }
 
-    /// Inserts one table's rows and their coverage, again until it is done. `false`: stopped before that.
+    /// Inserts one table's rows and their coverage, again until it is done; when asked to stop, once more at most.
+    /// `false`: stopped before it was done.
     fn insert(&self, at: usize, table: OutputTable, waiting: &Waiting, stop: &AtomicBool) -> bool {
         let headers: Vec<(i32, Vec<u8>)>;
         let mut records: Vec<(i32, &[u8])> = if table == OutputTable::DeadLetters {
@@ -165,35 +168,54 @@ impl Sink<'_> {
             waiting.values(at)
         };
         records.sort_by_key(|(partition, _)| *partition);
-        while !stop.load(Relaxed) {
+        loop {
             let done = self.runtime.block_on(async {
-                passing("sink.inserting");
-                let inserted = self.store.insert_partitions(table, &records).await?;
-                passing("sink.inserted");
-                self.store.insert_coverage(&inserted.coverage(wall_clock())).await?;
-                passing("sink.covered");
-                Ok(())
+                tokio::select! {
+                    done = self.insert_once(table, &records) => Some(done),
+                    () = overdue(stop) => None,
+                }
             });
             match done {
-                Ok(()) => {
+                None => return false,
+                Some(Ok(())) => {
                     self.stats.rows[at].fetch_add(records.len() as u64, Relaxed);
                     self.stats.inserts[at].fetch_add(1, Relaxed);
                     return true;
                 }
-                Err(StoreError::Record { index, source, .. }) => {
+                Some(Err(StoreError::Record { index, source, .. })) => {
                     // Not one of ours: a task writes only what it can encode. The audit will show a gap if it was.
                     tracing::error!(topic = table.topic(), error = %source, "a foreign record in an output topic");
                     records.remove(index);
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.stats.failures[at].fetch_add(1, Relaxed);
+                    if stop.load(Relaxed) {
+                        tracing::warn!(table = table.table(), %error, "insert failed, left to the next sink");
+                        return false;
+                    }
                     tracing::warn!(table = table.table(), %error, "insert failed, trying again");
                     std::thread::park_timeout(RETRY);
                 }
             }
         }
-        false
     }
+
+    async fn insert_once(&self, table: OutputTable, records: &[(i32, &[u8])]) -> Result<(), StoreError> {
+        passing("sink.inserting");
+        let inserted = self.store.insert_partitions(table, records).await?;
+        passing("sink.inserted");
+        self.store.insert_coverage(&inserted.coverage(wall_clock())).await?;
+        passing("sink.covered");
+        Ok(())
+    }
+}
+
+/// Returns a while after `stop` was set.
+async fn overdue(stop: &AtomicBool) {
+    while !stop.load(Relaxed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(STOPPING).await;
 }
 
 impl Waiting {
