@@ -1,7 +1,7 @@
 //! The kill test: two instances of the whole pipeline on a real Kafka and a real ClickHouse, under load, killed at every
-//! point between a record read and a position moved, at moments of chance, both at once; stopped until replaced and
-//! woken again; the broker and ClickHouse killed under them. Then ClickHouse must equal what a batch computation makes of
-//! every record that the load generator got acknowledged.
+//! point between a record read and a position moved, at moments of chance, both at once; asked to stop; halted until
+//! replaced and woken again; the broker and ClickHouse killed under them. Then ClickHouse must equal what a batch
+//! computation makes of every record that the load generator got acknowledged.
 //!
 //! `AFTERCARE_KILL_SEED` gives another schedule and another world, `AFTERCARE_KILL_ROUNDS` a longer test.
 
@@ -55,6 +55,7 @@ fn whatever_dies_clickhouse_equals_the_batch_computation() {
             fleet.die_at_random(&stack, &mut rng, false);
         }
         fleet.die_at_random(&stack, &mut rng, true);
+        fleet.restart_gracefully(&stack, &mut rng);
         fleet.wake_a_zombie(&load, &mut rng);
         say(&format!("  {:.0?}: died at random, woke as a zombie", began.elapsed()));
         fleet.clickhouse_dies(&mut stack, &mut rng);

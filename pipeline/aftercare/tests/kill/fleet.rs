@@ -18,6 +18,9 @@ const TRIES: u32 = 3;
 /// How long the group may take to find its place again.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// How long an instance may take to stop: 10 s are promised, on a machine that has nothing else to do.
+const STOPPING: Duration = Duration::from_secs(20);
+
 const NAMES: [&str; 2] = ["instance-a", "instance-b"];
 
 /// Two instances of the whole pipeline on one stack.
@@ -121,6 +124,16 @@ impl Fleet {
         }
     }
 
+    /// SIGTERM at a moment of chance, as in a rolling restart: it ends by itself and well, and is started again.
+    pub(crate) fn restart_gracefully(&mut self, stack: &Stack, rng: &mut Rng) {
+        self.settle();
+        chance(rng, 500);
+        let i = usize::from(rng.permille(500));
+        stop_well(&mut self.instances[i]);
+        self.count("asked to stop");
+        self.restart(stack, i);
+    }
+
     /// Stops an instance until the other has taken over all and goes on with it, then wakes it: it believes that it
     /// owns what it owned.
     pub(crate) fn wake_a_zombie(&mut self, load: &Load, rng: &mut Rng) {
@@ -163,10 +176,14 @@ impl Fleet {
     /// Asks both to stop: what they have taken is committed and inserted before they end.
     pub(crate) fn stop(&mut self) {
         for instance in &mut self.instances {
-            let status = instance.stop(Duration::from_secs(20));
-            assert!(status.success(), "stopped with {status}\n{}", instance.log_tail());
+            stop_well(instance);
         }
     }
+}
+
+fn stop_well(instance: &mut Instance) {
+    let status = instance.stop(STOPPING);
+    assert!(status.success(), "stopped with {status}\n{}", instance.log_tail());
 }
 
 struct Dying {
