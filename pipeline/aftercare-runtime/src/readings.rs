@@ -107,7 +107,8 @@ impl<L: TaskLog> Task<L> {
         match afterwards.refused {
             Some(outcome) => {
                 let (_, reason) = outcome.words();
-                self.refuse(input, "VALIDATE", reason, "the upload has readings that can't be kept")
+                let stage = if outcome == ReadingOutcome::FarFuture { "HOLD" } else { "VALIDATE" };
+                self.refuse(input, stage, reason, "the upload has readings that can't be kept")
             }
             None => Ok(()),
         }
