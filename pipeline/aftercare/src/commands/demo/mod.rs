@@ -7,8 +7,9 @@ mod run;
 mod text;
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -76,8 +77,9 @@ impl Args {
 }
 
 pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
-    let stop = stop_flag()?;
     let nhs = args.nhs_file()?;
+    let stop = stop_flag()?;
+    tell_when_stopped(&stop);
     config.http.listen = ([127, 0, 0, 1], 0).into();
     if args.leaves_data() {
         // The world ends now, so that no two runs write the same records under the same ids.
@@ -98,9 +100,6 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     let running = steps.run(what, || engines::start(&mut config, &args.engines, Load::Light));
     let done = running.and_then(|running| {
         let done = run::demonstrate(&config, args, nhs.as_deref(), &running, &steps);
-        if stop.load(Relaxed) {
-            say(format_args!("stopping"));
-        }
         running.stop();
         done
     });
@@ -113,4 +112,15 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
         }
         other => other.context("the demo could not be finished"),
     }
+}
+
+/// A step that can't be broken off takes seconds; whoever pressed Ctrl-C should know that it was heard.
+fn tell_when_stopped(stop: &Arc<AtomicBool>) {
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        while !stop.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        say(format_args!("\nstopping (a second signal ends it at once, and leaves its files behind)"));
+    });
 }
