@@ -164,7 +164,9 @@ fn main() {
     let began = thread_cpu();
     let readings = f64::from(patients) * f64::from(minutes);
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-    let taken = || stats.records_in[usize::from(WEARABLE_READINGS.0)].load(std::sync::atomic::Ordering::Relaxed) as f64;
+    let taken = || {
+        stats.records_in[usize::from(WEARABLE_READINGS.0)].load(std::sync::atomic::Ordering::Relaxed) as f64
+    };
     while taken() < readings {
         task.step().expect("nothing can fail here");
     }

@@ -143,7 +143,7 @@ impl<L: TaskLog> Task<L> {
         let Some(window) = WindowKey::new(device_no, metric.position(), index) else {
             return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
         };
-        let newest = self.state.device(device_no).series_of(metric.position()).and_then(|s| s.windows.last());
+        let newest = self.state.device(device_no).series_of(metric.position()).and_then(|s| s.windows.back());
         let in_newest = newest.is_some_and(|w| w.index == index);
         if !in_newest && !self.make_live(device_no, window, head.source as u8)? {
             self.late(device_no, metric, value, reading.measured_at, head)?;
@@ -175,9 +175,9 @@ impl<L: TaskLog> Task<L> {
         let (metric, index) = (window.metric(), window.index());
         let device = self.state.device_mut(no);
         let newest = match device.series_mut(metric) {
-            Some(series) => match series.windows.last() {
+            Some(series) => match series.windows.back() {
                 Some(last) if last.index == index => return Ok(true),
-                _ if series.windows.binary_search_by_key(&index, |w| w.index).is_ok() => return Ok(true),
+                _ if series.window(index).is_some() => return Ok(true),
                 _ if index <= series.closed_through => return Ok(false),
                 last => last.map_or(i64::MIN, |w| w.index),
             },
@@ -213,7 +213,7 @@ impl<L: TaskLog> Task<L> {
         loop {
             let series = self.state.device_mut(no).series_mut(metric).expect("the series exists");
             series.closed_through = series.closed_through.max(through);
-            let first = series.windows.first().filter(|w| w.index <= through).map(|w| w.index);
+            let first = series.windows.front().filter(|w| w.index <= through).map(|w| w.index);
             let Some(window) = first.and_then(|index| WindowKey::new(no, metric, index)) else {
                 return Ok(());
             };

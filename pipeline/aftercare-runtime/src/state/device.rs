@@ -1,5 +1,8 @@
 //! Devices, their series (one per metric) and the series' live windows.
 
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
 use aftercare_core::window::{Points, WINDOW_MS};
 use aftercare_stream::changelog::CorruptState;
 use serde::{Deserialize, Serialize};
@@ -166,17 +169,36 @@ pub(crate) struct Series {
     pub(crate) closed_through: i64,
     /// Live windows by time.
     #[serde(skip)]
-    pub(crate) windows: Vec<Window>,
+    pub(crate) windows: VecDeque<Window>,
 }
 
 impl Series {
-    /// The live window of that index; the newest is asked for most.
+    /// The place of the live window of that index, or where it would be. Looked for from the ends: the newest are
+    /// written, the oldest end.
+    fn place_of(&self, index: i64) -> Result<usize, usize> {
+        let n = self.windows.len();
+        for at in (n.saturating_sub(4)..n).rev() {
+            match self.windows[at].index.cmp(&index) {
+                Ordering::Equal => return Ok(at),
+                Ordering::Less => return Err(at + 1),
+                Ordering::Greater => {}
+            }
+        }
+        match self.windows.front() {
+            Some(first) if first.index == index => Ok(0),
+            _ => self.windows.binary_search_by_key(&index, |w| w.index),
+        }
+    }
+
+    /// The live window of that index.
+    pub(crate) fn window(&self, index: i64) -> Option<&Window> {
+        self.windows.get(self.place_of(index).ok()?)
+    }
+
+    /// The same, to change.
     pub(crate) fn window_mut(&mut self, index: i64) -> Option<&mut Window> {
-        let at = match self.windows.last() {
-            Some(last) if last.index == index => self.windows.len() - 1,
-            _ => self.windows.binary_search_by_key(&index, |w| w.index).ok()?,
-        };
-        Some(&mut self.windows[at])
+        let at = self.place_of(index).ok()?;
+        self.windows.get_mut(at)
     }
 }
 
@@ -242,9 +264,7 @@ impl Device {
     }
 
     pub(crate) fn window(&self, key: WindowKey) -> Option<&Window> {
-        let series = self.series_of(key.metric())?;
-        let at = series.windows.binary_search_by_key(&key.index(), |w| w.index).ok()?;
-        Some(&series.windows[at])
+        self.series_of(key.metric())?.window(key.index())
     }
 
     pub(crate) fn window_mut(&mut self, key: WindowKey) -> Option<&mut Window> {
@@ -257,11 +277,9 @@ impl Device {
             self.add_series(key.metric());
         }
         let series = self.series_mut(key.metric()).expect("it was just added");
-        match (series.windows.binary_search_by_key(&key.index(), |w| w.index), window) {
+        match (series.place_of(key.index()), window) {
             (Ok(at), Some(window)) => series.windows[at] = window,
-            (Ok(at), None) => {
-                series.windows.remove(at);
-            }
+            (Ok(at), None) => drop(series.windows.remove(at)),
             (Err(at), Some(window)) => series.windows.insert(at, window),
             (Err(_), None) => {}
         }
