@@ -138,7 +138,7 @@ impl Drain {
             }
         }
         let n = messages.len();
-        let mut batch = KafkaBatch { messages: Vec::with_capacity(n), full: n == max, ends: Vec::new() };
+        let mut batch = KafkaBatch { messages: Vec::with_capacity(n), ends: Vec::new() };
         let mut fault = None;
         for message in messages {
             // SAFETY: each pointer is a message that we own until it is destroyed.
@@ -308,7 +308,6 @@ fn error_text(error: sys::rd_kafka_resp_err_t) -> String {
 /// Records of one poll.
 pub struct KafkaBatch {
     messages: Vec<(*mut RDKafkaMessage, TopicId)>,
-    full: bool,
     /// Partitions whose end was reached: (topic, partition, offset of the end).
     pub ends: Vec<(TopicId, i32, i64)>,
 }
@@ -391,9 +390,5 @@ impl Batch for KafkaBatch {
     fn header(&self, i: usize, name: &str) -> Option<Vec<u8>> {
         self.native_headers(i)?;
         self.headers(i).into_iter().rev().find(|(n, _)| n == name).map(|(_, value)| value)
-    }
-
-    fn is_full(&self) -> bool {
-        self.full
     }
 }

@@ -64,9 +64,6 @@ impl Batch for Slice {
     fn header(&self, _: usize, _: &str) -> Option<Vec<u8>> {
         None
     }
-    fn is_full(&self) -> bool {
-        self.len == BATCH
-    }
 }
 
 impl TaskLog for Replay {

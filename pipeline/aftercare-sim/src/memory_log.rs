@@ -111,7 +111,6 @@ pub struct MemoryLog {
 /// Records of one poll.
 pub struct MemoryBatch {
     records: Vec<(TopicId, i64, Stored)>,
-    full: bool,
 }
 
 impl Batch for MemoryBatch {
@@ -128,9 +127,6 @@ impl Batch for MemoryBatch {
     }
     fn header(&self, i: usize, name: &str) -> Option<Vec<u8>> {
         self.records[i].2.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
-    }
-    fn is_full(&self) -> bool {
-        self.full
     }
 }
 
@@ -226,7 +222,7 @@ impl TaskLog for MemoryLog {
                 records.push((topic, offset, record));
             }
         }
-        Ok(MemoryBatch { full: records.len() >= wanted, records })
+        Ok(MemoryBatch { records })
     }
 
     fn send(&mut self, record: &Outgoing<'_>) -> Result<(), LogError> {

@@ -38,8 +38,6 @@ pub trait Batch {
     fn headers(&self, i: usize) -> Vec<(String, Vec<u8>)>;
     /// The value of one header of the i-th record, if the record has headers at all. Must be cheap for records without.
     fn header(&self, i: usize, name: &str) -> Option<Vec<u8>>;
-    /// Whether the poll ended because the batch was full: more is waiting.
-    fn is_full(&self) -> bool;
     /// Whether it brought nothing.
     fn is_empty(&self) -> bool {
         self.len() == 0
