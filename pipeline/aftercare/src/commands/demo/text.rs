@@ -40,7 +40,8 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
         places(&mut page, &report.places, args.keep);
     } else if args.leaves_data() {
         let Places { app, database, .. } = &report.places;
-        page.line(format_args!("  What was written stays: topics {app}.*, database {database}."));
+        page.line("  What was written stays:");
+        page.line(format_args!("  topics {app}.*, database {database}"));
     } else {
         page.line("  Everything is stopped and removed now. With --keep it stays up: Kafka,");
         page.line("  ClickHouse, registry, metrics, with their addresses and queries to try.");
