@@ -33,7 +33,7 @@ use verdict::Oracle;
 
 const PARTITIONS: i32 = 2;
 /// A small round, so that changelogs are cut within the test; small flushes, so that positions move often.
-const SETTINGS: &str = "round_bytes_min = 300000\n[sink]\nflush_ms = 100\n\
+const SETTINGS: &str = "round_bytes_min = 100000\n[sink]\nflush_ms = 100\n\
                         [kafka.settings]\n\"session.timeout.ms\" = 3000";
 /// How long everything may take to arrive after the last record.
 const ARRIVAL: Duration = Duration::from_secs(120);
