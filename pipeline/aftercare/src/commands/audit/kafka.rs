@@ -1,6 +1,6 @@
 //! What Kafka says: records in, where the tasks are, and the last record of each output partition.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aftercare_clickhouse::OutputTable;
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     drain: Drain,
     pub(super) partitions: i32,
     counted: BTreeMap<Part, Counted>,
+    /// Records of which it is certain that they were sent on.
+    sent_on: BTreeSet<(Part, i64)>,
 }
 
 /// The records of one input partition before an offset.
@@ -35,8 +37,21 @@ pub(super) struct Reader<'a> {
 struct Counted {
     until: i64,
     records: u64,
-    /// Copies: partition and offset of the record that was sent on.
-    copies: Vec<(i32, i64)>,
+    copies: Vec<Copy>,
+}
+
+/// A record that says to be a copy. Anybody can write that header, so that the original is looked at.
+#[derive(Clone, Debug)]
+struct Copy {
+    /// Partition and offset of the original.
+    original: (i32, i64),
+    content: u64,
+}
+
+fn content(batch: &KafkaBatch, i: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    batch.get(i).value.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Counted {
@@ -44,7 +59,7 @@ impl Counted {
         self.records += 1;
         // What no task wrote there means nothing.
         if let Some(from) = batch.header(i, headers::FORWARDED).and_then(|from| place(&from)) {
-            self.copies.push(from);
+            self.copies.push(Copy { original: from, content: content(batch, i) });
         }
     }
 }
@@ -62,7 +77,8 @@ pub(super) type Positions = BTreeMap<Part, i64>;
 impl<'a> Reader<'a> {
     pub(super) fn open(cluster: &'a Cluster) -> anyhow::Result<Self> {
         let partitions = cluster.partitions("control")?;
-        Ok(Self { cluster, drain: Drain::open_for_ranges(cluster)?, partitions, counted: BTreeMap::new() })
+        let drain = Drain::open_for_ranges(cluster)?;
+        Ok(Self { cluster, drain, partitions, counted: BTreeMap::new(), sent_on: BTreeSet::new() })
     }
 
     fn ends(&self, (topic, partition): Part) -> anyhow::Result<Ends> {
@@ -121,6 +137,8 @@ impl<'a> Reader<'a> {
         self.drain.read_ranges(&beyond, &mut |batch, i| {
             after.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i);
         })?;
+        self.confirm_sent_on(positions, &after)?;
+        let (counted, sent_on) = (&self.counted, &self.sent_on);
         let sum = |topic: TopicId, of: &BTreeMap<Part, Counted>| -> u64 {
             of.iter().filter(|((t, _), _)| *t == topic).map(|(_, counted)| counted.records).sum()
         };
@@ -128,11 +146,43 @@ impl<'a> Reader<'a> {
             topic: topic.name,
             taken: sum(topic.id, counted),
             not_yet_taken: sum(topic.id, &after),
-            forwarded: forwarded(topic.id, positions, counted.iter().chain(&after)),
+            forwarded: sent_on.iter().filter(|((t, _), _)| *t == topic.id).count() as u64,
             let_go: let_go.contains(&topic.id),
             ..Input::default()
         };
         Ok(topics::with_role(Role::Input).map(input).collect())
+    }
+
+    /// Looks at the originals of copies: those that were taken, and have the content of a copy elsewhere, were sent on.
+    fn confirm_sent_on(
+        &mut self,
+        positions: &Positions,
+        after: &BTreeMap<Part, Counted>,
+    ) -> anyhow::Result<()> {
+        let mut open = claims(positions, self.counted.iter().chain(after));
+        open.retain(|place, _| !self.sent_on.contains(place));
+        let mut parts: BTreeMap<Part, (i64, i64)> = BTreeMap::new();
+        for &(part, offset) in open.keys() {
+            let (_, until) = parts.entry(part).or_insert((offset, offset));
+            *until = offset + 1;
+        }
+        let mut ranges = Vec::new();
+        for (part, (from, until)) in parts {
+            let first = self.ends(part)?.first;
+            // What the topic has let go of can't be looked at.
+            self.sent_on.extend(
+                open.range((part, from)..(part, until.min(first).max(from))).map(|(place, _)| *place),
+            );
+            ranges.push(self.range(part, from.max(first), until));
+        }
+        let sent_on = &mut self.sent_on;
+        self.drain.read_ranges(&ranges, &mut |batch, i| {
+            let place = ((batch.get(i).topic, batch.partition(i)), batch.get(i).offset.0);
+            if open.get(&place).is_some_and(|contents| contents.contains(&content(batch, i))) {
+                sent_on.insert(place);
+            }
+        })?;
+        Ok(())
     }
 
     /// The last committed version of each output partition, and whether records were let go of.
@@ -194,15 +244,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Records of the topic that were taken and sent on.
-fn forwarded<'c>(
-    topic: TopicId,
+/// The places that copies in other partitions name, as far as they were taken, and the contents of those copies.
+fn claims<'c>(
     positions: &Positions,
     counted: impl Iterator<Item = (&'c Part, &'c Counted)>,
-) -> u64 {
-    let of_topic = counted.filter(|((t, _), _)| *t == topic).flat_map(|(_, counted)| &counted.copies);
-    let taken = |(p, offset): &&(i32, i64)| positions.get(&(topic, *p)).is_some_and(|at| offset < at);
-    of_topic.filter(taken).count() as u64
+) -> BTreeMap<(Part, i64), Vec<u64>> {
+    let mut claims: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for ((topic, lies_in), counted) in counted {
+        for Copy { original: (partition, offset), content } in &counted.copies {
+            let part = (*topic, *partition);
+            if partition != lies_in && positions.get(&part).is_some_and(|at| offset < at) {
+                claims.entry((part, *offset)).or_default().push(*content);
+            }
+        }
+    }
+    claims
 }
 
 /// `partition:offset`
@@ -257,18 +313,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_records_that_were_taken_count_as_forwarded() {
+    fn only_records_that_were_taken_can_have_been_sent_on() {
         let topic = topics::PROM_RESPONSES;
         let positions: Positions = [((topic, 0), 10), ((topic, 1), 0)].into_iter().collect();
-        let with = |copies: &[(i32, i64)]| Counted { until: 0, records: 9, copies: copies.to_vec() };
-        // The copy of what partition 0 took before offset 10 counts wherever it lies; others do not.
+        let with = |originals: &[(i32, i64)]| {
+            let copies = originals.iter().map(|original| Copy { original: *original, content: 7 }).collect();
+            Counted { until: 0, records: 9, copies }
+        };
+        // What partition 0 took before offset 10 counts, wherever the copy lies, but not beside itself.
         let counted = [
-            ((topic, 1), with(&[(0, 3), (0, 9), (0, 10)])),
-            ((topic, 0), with(&[(1, 0)])),
+            ((topic, 1), with(&[(0, 3), (0, 9), (0, 9), (0, 10)])),
+            ((topic, 0), with(&[(1, 0), (0, 4)])),
             ((topics::ENROLMENTS, 1), with(&[(0, 1)])),
         ];
-        let counted = counted.iter().map(|(part, counted)| (part, counted));
-        assert_eq!(forwarded(topic, &positions, counted), 2);
+        let found = claims(&positions, counted.iter().map(|(part, counted)| (part, counted)));
+        let expected = [(((topic, 0), 3), vec![7]), (((topic, 0), 9), vec![7, 7])];
+        assert_eq!(found, expected.into_iter().collect());
         assert_eq!((place(b"3:17"), place(b"3"), place(b"\xff:1")), (Some((3, 17)), None, None));
     }
 }

@@ -55,8 +55,8 @@ there are no more rows than records; dead letters are as many as records.
 EveryRecordHasOneOutcome: per input topic, counted by reading it up to where the tasks are,
   records taken = records in receipts + dead letters without a receipt + records forwarded.
 A record that came to the wrong partition is in the topic twice: the task that read it sent it on, so it counts as \
-forwarded, and its copy has the outcome. Copies carry the header aftercare.forwarded with the place of the original; a \
-copy counts when its original is taken. What waits for its enrolment or its time has a receipt that says held.
+forwarded, and its copy has the outcome. Copies carry the header aftercare.forwarded with the place of the original, \
+which counts as forwarded when it is taken and has the content of its copy. What waits for its enrolment or its time has a receipt that says held.
 
 RowsEqualRecords (--deep): each id stands in its table as its last record in Kafka says, and no other id does.
 
