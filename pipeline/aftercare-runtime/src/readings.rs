@@ -6,14 +6,14 @@ use aftercare_core::time::Instant;
 use aftercare_core::window::{Micros, ReadingVerdict, WINDOW_MS, window_of, window_start};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
-use aftercare_stream::changelog::Transaction;
+use aftercare_stream::changelog::{State, Transaction};
 use aftercare_stream::log::TaskLog;
 
 use crate::error::TaskError;
 use crate::input::{Input, Placed, TEXT_TOO_LONG};
 use crate::state::{
-    Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, Window, WindowKey,
-    encode_value, key,
+    Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, WARM_WEARERS, Window,
+    WindowKey, encode_value, key,
 };
 use crate::task::Task;
 use crate::topics::{LATE_READINGS, READING_RECEIPTS, WINDOWS};
@@ -46,7 +46,7 @@ impl<L: TaskLog> Task<L> {
             Err(error) => self.undecodable(input, error.reason(), &error.to_string()),
             Ok(head) => self.upload(input, &head, &readings, taken_to),
         };
-        self.readings = recycle(readings);
+        self.readings = codec::recycle(readings);
         result
     }
 
@@ -301,8 +301,11 @@ impl<L: TaskLog> Task<L> {
         let mut dirty = std::mem::take(&mut self.state.dirty_windows);
         dirty.sort_unstable();
         dirty.dedup();
-        for &window in &dirty {
-            self.issue_window(window)?;
+        for ahead in dirty.chunks(WARM_WEARERS) {
+            ahead.iter().for_each(|window| self.state.warm(key::window(*window)));
+            for &window in ahead {
+                self.issue_window(window)?;
+            }
         }
         dirty.clear();
         self.state.dirty_windows = dirty;
@@ -453,12 +456,6 @@ fn touch_window(tx: &mut Transaction, window: WindowKey, entry: &mut Window) {
             true
         });
     }
-}
-
-/// The vector's room, for readings that borrow from another batch.
-fn recycle(mut readings: Vec<wire::Reading<'_>>) -> Vec<wire::Reading<'static>> {
-    readings.clear();
-    readings.into_iter().map(|_| unreachable!("the vector is empty")).collect()
 }
 
 fn source_word(source: u8) -> &'static str {

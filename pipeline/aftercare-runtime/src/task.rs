@@ -17,9 +17,9 @@ use crate::config::{TaskConfig, Ticks};
 use crate::error::TaskError;
 use crate::input::{Headers, Input};
 use crate::output::Pen;
-use crate::state::{TaskState, encode_value, key};
+use crate::state::{TaskState, WARM_WEARERS, encode_value, key};
 use crate::stats::{Counted, TaskStats};
-use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE};
+use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE, WEARABLE_READINGS};
 
 /// The wall clock, handed in: ms since 1970 UTC. Ticks and latencies come from it; no rule reads it.
 pub type Clock = fn() -> i64;
@@ -218,6 +218,11 @@ impl<L: TaskLog> Task<L> {
             let record = batch.get(i);
             if record.topic == CONTROL {
                 continue;
+            }
+            if i % WARM_WEARERS == 0 {
+                let next = (i..batch.len().min(i + WARM_WEARERS)).map(|i| batch.get(i));
+                let readings = next.filter(|record| record.topic == WEARABLE_READINGS);
+                self.state.warm_wearers(readings.filter_map(|record| codec::peek_wearer(record.value)));
             }
             self.begin();
             if record.topic == CONTRACTS {

@@ -28,6 +28,11 @@ pub trait State {
     /// Appends the current value of `key` to `out`. `false`, and nothing appended, when there is no such entry.
     fn encode(&self, key: Key, out: &mut Vec<u8>) -> bool;
 
+    /// Touches the memory of an entry that will be asked for soon, so that several such waits overlap. Changes nothing.
+    fn warm(&self, key: Key) {
+        let _ = key;
+    }
+
     /// Puts (`Some`) or removes (`None`) the entry.
     ///
     /// # Errors
@@ -37,6 +42,9 @@ pub trait State {
     /// The first entry after `key` in key order, or the first at all; `None` at the end.
     fn next_key(&self, after: Option<Key>) -> Option<Key>;
 }
+
+/// How many entries are warmed before they are encoded.
+const WARM_AHEAD: usize = 16;
 
 /// Version of the packing (not of the values in it, which carry their own).
 const PACKING: u8 = 1;
@@ -153,7 +161,7 @@ impl Transaction {
         size: usize,
         mut send: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        pack(self.touched.iter().copied(), state, scratch, size, &mut send)
+        pack(&self.touched, state, scratch, size, &mut send)
     }
 
     /// The transaction is committed: old values are forgotten.
@@ -187,7 +195,7 @@ impl Transaction {
 }
 
 fn pack<S: State, E>(
-    keys: impl Iterator<Item = Key>,
+    keys: &[Key],
     state: &S,
     scratch: &mut Vec<u8>,
     size: usize,
@@ -196,12 +204,15 @@ fn pack<S: State, E>(
     let mut written = 0;
     scratch.clear();
     scratch.push(PACKING);
-    for key in keys {
-        put_entry(scratch, key, |out| state.encode(key, out));
-        if scratch.len() >= size {
-            written += scratch.len();
-            send(scratch)?;
-            scratch.truncate(1);
+    for ahead in keys.chunks(WARM_AHEAD) {
+        ahead.iter().for_each(|key| state.warm(*key));
+        for &key in ahead {
+            put_entry(scratch, key, |out| state.encode(key, out));
+            if scratch.len() >= size {
+                written += scratch.len();
+                send(scratch)?;
+                scratch.truncate(1);
+            }
         }
     }
     if scratch.len() > 1 {

@@ -14,7 +14,7 @@ mod writer;
 
 pub use crate::registry::{Registry, Released};
 pub use error::{EncodeError, WireError};
-pub use readings::{each_reading, recycle};
+pub use readings::{each_reading, peek_wearer, recycle};
 
 use cursor::Cursor;
 use reader::Reader;

@@ -31,6 +31,14 @@ pub fn each_reading<'a>(
     Ok(WearableHead { patient_id: upload.patient_id, device_id: upload.device_id, source: upload.source })
 }
 
+/// Who an upload is from, as [`each_reading`] would say it, without reading on; `None` where that takes more than a
+/// look. A hint, to look things up ahead of time: the rest of the record may still be unreadable.
+#[must_use]
+pub fn peek_wearer(value: Option<&[u8]>) -> Option<(&str, &str)> {
+    let mut cursor = Cursor { rest: value?.strip_prefix(&FRAME_V1)? };
+    Some((cursor.text().ok()?, cursor.text().ok()?))
+}
+
 /// Empties a scratch vector and frees it from the record that it borrowed from, keeping its memory.
 #[must_use]
 pub fn recycle<'b>(mut scratch: Vec<Reading<'_>>) -> Vec<Reading<'b>> {

@@ -245,6 +245,12 @@ impl Device {
         Self { patient, ids, ..Self::default() }
     }
 
+    /// Reads a little of everything that a reading of this device needs.
+    pub(crate) fn warmth(&self) -> i64 {
+        let newest = self.series.first().and_then(|s| s.windows.back());
+        i64::from(self.ids.both.as_bytes().first().copied().unwrap_or(0)) + newest.map_or(0, |w| w.index)
+    }
+
     /// The patient's id and the device's. Empty before the changelog brought them.
     pub(crate) fn ids(&self) -> (&str, &str) {
         self.ids.both.split_at(self.ids.patient_len as usize)

@@ -11,6 +11,7 @@ mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 use aftercare_core::patient::Patient;
 use aftercare_stream::changelog::{CorruptState, Key, State};
@@ -24,6 +25,9 @@ pub(crate) use meta::Meta;
 
 /// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
 const ENCODING: u8 = 1;
+
+/// How many wearers' memory is touched ahead.
+pub(crate) const WARM_WEARERS: usize = 16;
 
 const META: u8 = 0;
 const PATIENT: u8 = 1;
@@ -109,6 +113,23 @@ impl TaskState {
             self.device_get(*no).is_some_and(|device| device.ids() == (patient_id, device_id))
         };
         self.device_by_ids.find(self.hasher.hash_one((patient_id, device_id)), same).copied()
+    }
+
+    /// Touches what the next readings of these wearers will need. A reading waits for memory four times over, each
+    /// wait depending on the one before; done for several wearers at a time, the waits overlap.
+    pub(crate) fn warm_wearers<'a>(&self, wearers: impl Iterator<Item = (&'a str, &'a str)>) {
+        let mut likely = [DeviceNo(0); WARM_WEARERS];
+        let mut n = 0;
+        for wearer in wearers.take(WARM_WEARERS) {
+            // Any entry of the same hash bits will do.
+            if let Some(no) = self.device_by_ids.find(self.hasher.hash_one(wearer), |_| true) {
+                likely[n] = *no;
+                n += 1;
+            }
+        }
+        let likely = || likely[..n].iter().filter_map(|no| self.device_get(*no));
+        black_box(likely().map(|d| d.epoch).sum::<u32>());
+        black_box(likely().map(Device::warmth).fold(0, i64::wrapping_add));
     }
 
     fn remove_device(&mut self, no: DeviceNo) {
@@ -302,6 +323,13 @@ impl State for TaskState {
             _ => return false,
         }
         true
+    }
+
+    fn warm(&self, key: Key) {
+        if key.table == WINDOW {
+            let key = WindowKey(key.id);
+            black_box(self.device_get(key.device()).and_then(|d| d.window(key)).map(|w| w.index));
+        }
     }
 
     fn apply(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), CorruptState> {

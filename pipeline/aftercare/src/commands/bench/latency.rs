@@ -105,7 +105,7 @@ fn paced(args: &Args, rate: u64, mut write: impl FnMut(u64) -> anyhow::Result<()
 
 fn write_readings(config: &Config, args: &Args, rate: u64) -> anyhow::Result<()> {
     let writer = config.cluster().writer()?;
-    let mut readings = load::Readings::new(args.patients, 1, rate * args.seconds, wall_clock());
+    let mut readings = load::Readings::new(args.patients, 1, rate * args.seconds, 10_000, wall_clock());
     paced(args, rate, |upload| readings.write(&writer, upload).map(drop))?;
     writer.flush()?;
     Ok(())

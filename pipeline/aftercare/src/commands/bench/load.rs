@@ -4,8 +4,7 @@ use aftercare_kafka::writer::RecordWriter;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
 
-const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+const DAY_MS: i64 = 86_400_000;
 
 pub(in crate::commands) fn patient(number: u64) -> String {
     format!("bench-{number:08}")
@@ -55,18 +54,20 @@ pub(in crate::commands) fn enrol(writer: &RecordWriter, patients: u64, now: i64)
     Ok(())
 }
 
-/// Writes heart rates, one a minute per patient, `batch` in one upload, patients in turn; the last lies before `now`.
+/// Writes heart rates, one every `every_ms` per patient, `batch` in one upload, patients in turn; the last lies before
+/// `now`.
 pub(super) struct Readings {
     pub(super) patients: u64,
     pub(super) batch: u64,
-    pub(super) first_at: i64,
+    every_ms: i64,
+    first_at: i64,
     value: Vec<u8>,
 }
 
 impl Readings {
-    pub(super) fn new(patients: u64, batch: u64, readings: u64, now: i64) -> Self {
-        let minutes = i64::try_from(readings.div_ceil(patients)).unwrap_or(i64::MAX / MINUTE_MS);
-        Self { patients, batch, first_at: now - (minutes + 2) * MINUTE_MS, value: Vec::new() }
+    pub(super) fn new(patients: u64, batch: u64, readings: u64, every_ms: i64, now: i64) -> Self {
+        let each = i64::try_from(readings.div_ceil(patients)).unwrap_or(i64::MAX / DAY_MS);
+        Self { patients, batch, every_ms, first_at: now - (each + 2) * every_ms, value: Vec::new() }
     }
 
     /// Writes the upload of that number; returns how many readings it holds.
@@ -74,12 +75,12 @@ impl Readings {
         let patient = patient(upload % self.patients);
         let first = i64::try_from(upload / self.patients * self.batch)?;
         let reading = |i: u64| {
-            let minute = first + i64::try_from(i).unwrap_or(0);
+            let nth = first + i64::try_from(i).unwrap_or(0);
             wire::Reading {
                 metric: Metric::HeartRate,
                 value: f64::from(u32::try_from((upload * 7 + i * 13) % 60).unwrap_or(0)) + 50.0,
                 unit: "/min",
-                measured_at: self.first_at + minute * MINUTE_MS,
+                measured_at: self.first_at + nth * self.every_ms,
             }
         };
         let upload = wire::WearableUpload {

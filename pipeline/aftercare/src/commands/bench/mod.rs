@@ -61,14 +61,19 @@ fn measure(config: &Config, args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Resu
         "{cores} cores shared with the broker, {} partitions, {} patients, one run\n",
         args.partitions, args.patients
     ));
+    // The broker compiles its hot paths while it works: the first load is not measured.
+    throughput::warm_up(config, args, stop)?;
     print(format_args!("{}", throughput::HEADER));
     let mut single = None;
     if args.wants("single") {
-        single = Some(throughput::measure(config, &throughput::Run::readings(args, 1), stop)?);
+        // What a real wearer's heart rate file has, and the slowest that is of use: the rarer the readings, the more
+        // windows there are to write for each.
+        single = Some(throughput::measure(config, &throughput::Run::readings(args, 10, 1), stop)?);
+        throughput::measure(config, &throughput::Run::readings(args, 60, 1), stop)?;
     }
     if args.wants("batched") {
         for batch in [10, 100, 1000] {
-            throughput::measure(config, &throughput::Run::readings(args, batch), stop)?;
+            throughput::measure(config, &throughput::Run::readings(args, 10, batch), stop)?;
         }
     }
     if args.wants("responses") {

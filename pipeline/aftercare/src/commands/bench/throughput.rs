@@ -28,6 +28,7 @@ pub(super) struct Run {
     topic: &'static str,
     readings: u64,
     batch: u64,
+    every_ms: i64,
     patients: u64,
 }
 
@@ -40,14 +41,15 @@ pub(super) struct Throughput {
 
 impl Run {
     /// `batch` readings in each upload; more readings in all when they are batched.
-    pub(super) fn readings(args: &Args, batch: u64) -> Self {
+    pub(super) fn readings(args: &Args, every_s: u32, batch: u64) -> Self {
         let readings = if batch == 1 { args.readings } else { args.readings * 3 };
-        Self { name: "readings", topic: "wearable-readings", readings, batch, patients: args.patients }
+        let (every_ms, patients) = (i64::from(every_s) * 1000, args.patients);
+        Self { name: "readings", topic: "wearable-readings", readings, batch, every_ms, patients }
     }
 
     pub(super) fn responses(args: &Args) -> Self {
         let (readings, patients) = (args.responses, args.patients.min(args.responses / 10).max(1));
-        Self { name: "responses", topic: "prom-responses", readings, batch: 1, patients }
+        Self { name: "responses", topic: "prom-responses", readings, batch: 1, every_ms: 0, patients }
     }
 
     fn records(&self) -> u64 {
@@ -102,6 +104,14 @@ impl Tasks {
     }
 }
 
+/// A load that is not measured.
+pub(super) fn warm_up(config: &Config, args: &Args, stop: &AtomicBool) -> anyhow::Result<()> {
+    let run = Run { readings: args.readings / 3, ..Run::readings(args, 60, 1) };
+    let config = fresh(config, "warm-up")?;
+    write(&config.cluster(), &run)?;
+    pipeline(&config, &run, stop).map(drop)
+}
+
 /// Runs one measurement: bare, exactly once, bare again.
 pub(super) fn measure(config: &Config, run: &Run, stop: &AtomicBool) -> anyhow::Result<Throughput> {
     let config = fresh(config, run.topic)?;
@@ -114,10 +124,10 @@ pub(super) fn measure(config: &Config, run: &Run, stop: &AtomicBool) -> anyhow::
     let records = as_f64(run.records());
     let bare = 2.0 * records / (before.0 + after.0);
     let records_per_s = records / through.0;
-    let load = if run.batch == 1 {
-        format!("{}, single", run.name)
-    } else {
-        format!("{}, {} a record", run.name, run.batch)
+    let load = match (run.every_ms, run.batch) {
+        (0, _) => run.name.to_owned(),
+        (ms, 1) => format!("{}, one every {} s, single", run.name, ms / 1000),
+        (ms, batch) => format!("{}, one every {} s, {batch} a record", run.name, ms / 1000),
     };
     print(format_args!(
         "| {load} | {bare:.0} | {records_per_s:.0} | {:.2} | {:.0} | {:.2} | {:.2} |",
@@ -139,7 +149,7 @@ fn write(cluster: &Cluster, run: &Run) -> anyhow::Result<()> {
             load::respond(&writer, run.patients, number, now, &mut value)?;
         }
     } else {
-        let mut readings = load::Readings::new(run.patients, run.batch, run.readings, now);
+        let mut readings = load::Readings::new(run.patients, run.batch, run.readings, run.every_ms, now);
         for upload in 0..run.records() {
             readings.write(&writer, upload)?;
         }
