@@ -9,6 +9,7 @@ use aftercare_clickhouse::Store;
 use aftercare_gateway::health::Check;
 use aftercare_gateway::metrics::{Metrics, Registration};
 use aftercare_gateway::{Gateway, State};
+use aftercare_kafka::{Cluster, KafkaFault};
 use anyhow::Context;
 use clap::ValueEnum;
 
@@ -75,7 +76,7 @@ impl Service {
         let sink = Arc::new(SinkStats::default());
         let sink_metrics = metrics.register(metrics::of_sink(Arc::clone(&sink)));
         let cluster = config.cluster();
-        check_partitions(config, &cluster)?;
+        check_partitions(config, &cluster, stop)?;
         let mut parts = Vec::new();
         if roles.contains(&Role::Task) {
             let (config, cluster, metrics) = (config.clone(), cluster.clone(), metrics.clone());
@@ -134,10 +135,22 @@ fn part(
     Ok((name, std::thread::Builder::new().name(name.into()).spawn(body).context("start a thread")?))
 }
 
-/// Keys would be looked for in the wrong place if the topics had other counts than the tasks believe.
-fn check_partitions(config: &Config, cluster: &aftercare_kafka::Cluster) -> anyhow::Result<()> {
+/// Keys would be looked for in the wrong place if the topics had other counts than the tasks believe. Waits for a Kafka
+/// that does not answer yet: the two are often started together.
+fn check_partitions(config: &Config, cluster: &Cluster, stop: &AtomicBool) -> anyhow::Result<()> {
     for topic in ["control", "prom-responses", "receipts", "task-state"] {
-        let found = cluster.partitions(topic)?;
+        let found = loop {
+            match cluster.partitions(topic) {
+                Err(KafkaFault::Kafka { doing, source }) if !stop.load(Relaxed) => {
+                    tracing::warn!(
+                        bootstrap = cluster.bootstrap,
+                        "Kafka does not answer, waiting: {doing}: {source}"
+                    );
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+                found => break found?,
+            }
+        };
         anyhow::ensure!(
             found == config.kafka.partitions,
             "topic {} has {found} partitions, kafka.partitions says {}",
