@@ -16,12 +16,14 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka_sys as sys;
 
 use crate::Cluster;
-use crate::drain::{Assigned, BATCH_RECORDS_MAX, Drain, KafkaBatch};
+use crate::drain::{Assigned, Drain, KafkaBatch};
 use crate::error::TransactionError;
 use crate::topics;
 
 /// How long one call waits for the cluster before it is asked again.
 const CALL: Duration = Duration::from_secs(10);
+/// Records of one poll. Few enough that a message is still in the processor's cache when it is let go.
+const POLL_RECORDS: usize = 1024;
 /// How long a commit is asked again before the task gives up; the successor settles what is left.
 const COMMIT_GIVE_UP: Duration = Duration::from_secs(60);
 
@@ -281,7 +283,7 @@ impl TaskLog for KafkaTaskLog {
     }
 
     fn poll(&mut self, wait: Duration) -> Result<KafkaBatch, LogError> {
-        let batch = self.drain.poll(wait, BATCH_RECORDS_MAX)?;
+        let batch = self.drain.poll(wait, POLL_RECORDS)?;
         if !batch.is_empty() {
             (self.settings.probe)(steps::POLLED);
         }
