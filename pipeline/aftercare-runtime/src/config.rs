@@ -64,11 +64,11 @@ pub struct TaskConfig {
     pub ticks: Ticks,
     /// Limits.
     pub limits: Limits,
-    /// While more input is waiting, a transaction stays open this long.
+    /// While there is a backlog, a transaction stays open this long.
     pub commit_ms_busy: i64,
-    /// When nothing more is waiting, a transaction ends once it was open this long ...
+    /// Once the task has caught up, a transaction ends when it was open this long ...
     pub commit_ms_min: i64,
-    /// ... or at once if it took no more records than this.
+    /// ... or at once if it took no more records than this. A poll that brings no more means: caught up.
     pub commit_records_small: usize,
     /// With wall ticks: when none of its own ticks has come back for this long, the task begins to read anew.
     pub stall_ms_max: i64,

@@ -240,7 +240,7 @@ impl<L: TaskLog> Task<L> {
             }
             self.state.meta.advance(record.topic, record.offset.next());
         }
-        let empty = batch.is_empty();
+        let caught_up = batch.len() <= self.config.commit_records_small;
         self.open_records += batch.len();
         drop(batch);
         if let Ticks::Wall { every_ms } = self.config.ticks {
@@ -253,7 +253,7 @@ impl<L: TaskLog> Task<L> {
                 return self.wake(now);
             }
         }
-        if self.commit_is_due(empty) {
+        if self.commit_is_due(caught_up) {
             self.commit()?;
         }
         if !had_tick && self.has_tick() {
@@ -272,12 +272,12 @@ impl<L: TaskLog> Task<L> {
         self.resume()
     }
 
-    /// While input keeps coming a transaction stays open, so that it pays for its round trips; when nothing more is
-    /// waiting it ends, at once if it is small.
-    fn commit_is_due(&self, nothing_waits: bool) -> bool {
+    /// While there is a backlog a transaction stays open, so that it pays for its round trips; once the task has caught
+    /// up it ends, at once if it is small.
+    fn commit_is_due(&self, caught_up: bool) -> bool {
         let Some(since) = self.open_since else { return false };
         let open_ms = (self.clock)() - since;
-        if nothing_waits {
+        if caught_up {
             self.open_records <= self.config.commit_records_small || open_ms >= self.config.commit_ms_min
         } else {
             open_ms >= self.config.commit_ms_busy
