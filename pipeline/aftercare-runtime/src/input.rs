@@ -37,6 +37,18 @@ pub(crate) enum Headers<'a> {
 }
 
 impl<'a> Input<'a> {
+    pub(crate) fn of_record(batch: &'a dyn Batch, i: usize) -> Self {
+        let record = batch.get(i);
+        Self {
+            topic: record.topic,
+            offset: record.offset.0,
+            produced_at: record.produced_at,
+            key: record.key,
+            value: record.value,
+            headers: Headers::InBatch(batch, i),
+        }
+    }
+
     pub(crate) fn of_held(held: &'a Held) -> Self {
         Self {
             topic: TopicId(held.topic),

@@ -176,7 +176,6 @@ impl<L: TaskLog> Task<L> {
         let device = self.state.device_mut(no);
         let newest = match device.series_mut(metric) {
             Some(series) => match series.windows.back() {
-                Some(last) if last.index == index => return Ok(true),
                 _ if series.window(index).is_some() => return Ok(true),
                 _ if index <= series.closed_through => return Ok(false),
                 last => last.map_or(i64::MIN, |w| w.index),

@@ -15,7 +15,7 @@ use aftercare_stream::position::{Positions, ResumeAt};
 
 use crate::config::{TaskConfig, Ticks};
 use crate::error::TaskError;
-use crate::input::{Headers, Input};
+use crate::input::Input;
 use crate::output::Pen;
 use crate::state::{TaskState, WARM_WEARERS, encode_value, key};
 use crate::stats::{Counted, TaskStats};
@@ -228,14 +228,7 @@ impl<L: TaskLog> Task<L> {
             if record.topic == CONTRACTS {
                 learn(&mut self.library, &record);
             } else {
-                self.take(&Input {
-                    topic: record.topic,
-                    offset: record.offset.0,
-                    produced_at: record.produced_at,
-                    key: record.key,
-                    value: record.value,
-                    headers: Headers::InBatch(&batch, i),
-                })?;
+                self.take(&Input::of_record(&batch, i))?;
                 self.note(&record);
             }
             self.state.meta.advance(record.topic, record.offset.next());
@@ -309,14 +302,7 @@ impl<L: TaskLog> Task<L> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let input = Input {
-                        topic: CONTROL,
-                        offset: record.offset.0,
-                        produced_at: record.produced_at,
-                        key: record.key,
-                        value: record.value,
-                        headers: Headers::InBatch(batch, i),
-                    };
+                    let input = Input::of_record(batch, i);
                     self.undecodable(&input, error.reason(), &error.to_string())?;
                 }
             }
@@ -426,15 +412,6 @@ impl<L: TaskLog> Task<L> {
         self.open_since = None;
         self.open_records = 0;
         self.resume()
-    }
-
-    /// The counters that the state keeps: records in, undecodable dead letters and forwarded records, by topic.
-    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> + '_ {
-        let meta = &self.state.meta;
-        topics::with_role(Role::Input).map(move |topic| {
-            let at = topics::index(topic.id);
-            (topic.name, meta.records_in[at], meta.undecodable[at], meta.forwarded[at])
-        })
     }
 }
 

@@ -144,12 +144,6 @@ impl Transaction {
         self.touched.push(key);
     }
 
-    /// Whether nothing was touched.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.touched.is_empty()
-    }
-
     /// Hands the new values to `send` as changelog records of about `size` bytes each; returns the bytes written.
     ///
     /// # Errors

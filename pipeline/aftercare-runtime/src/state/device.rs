@@ -291,16 +291,17 @@ impl Device {
         }
     }
 
-    /// Takes over the live windows of the entry that this one replaces.
-    pub(crate) fn adopt_windows(&mut self, known: Device) {
-        for old in known.series {
+    /// Takes the live windows out of the entry that this one replaces.
+    pub(crate) fn adopt_windows(&mut self, known: &mut Device) {
+        for old in &mut known.series {
             if old.windows.is_empty() {
                 continue;
             }
             if self.series_of(old.metric).is_none() {
                 self.add_series(old.metric);
             }
-            self.series_mut(old.metric).expect("it was just added").windows = old.windows;
+            self.series_mut(old.metric).expect("it was just added").windows =
+                std::mem::take(&mut old.windows);
         }
     }
 

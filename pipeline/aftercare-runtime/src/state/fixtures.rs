@@ -120,6 +120,17 @@ fn every_table_comes_back_from_its_bytes() {
 }
 
 #[test]
+fn a_device_that_is_read_again_is_indexed_once() {
+    let (written, mut state) = (dump(&sample()), TaskState::default());
+    for _ in 0..3 {
+        replay(&mut state, &written).unwrap();
+    }
+    assert_eq!(state.device_by_ids.len(), 1);
+    assert_eq!(state.find_device("p-1", "watch"), Some(DeviceNo(0)));
+    assert_eq!(dump(&state), written);
+}
+
+#[test]
 fn released_encodings_are_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/state/v1.bin");
     if std::env::var_os("AFTERCARE_WRITE_FIXTURES").is_some() {

@@ -352,7 +352,7 @@ impl State for TaskState {
                 );
                 let mut device: Device = decode_value(value, "device")?;
                 if let Some(known) = slot(&mut self.devices, no.0) {
-                    device.adopt_windows(std::mem::take(known));
+                    device.adopt_windows(known);
                 }
                 self.insert_device(no, device);
             }

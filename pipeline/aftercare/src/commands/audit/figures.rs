@@ -4,6 +4,7 @@ use aftercare_clickhouse::{PartitionCoverage, TableCheck};
 use aftercare_sim::invariants::{
     COMMITTED_IMPLIES_WRITTEN, COVERAGE_IS_GAPLESS, EVERY_RECORD_HAS_ONE_OUTCOME,
 };
+use aftercare_stream::sequence::Version;
 use serde::Serialize;
 
 /// The tables hold the rows that coverage proves: the newest is there, no two rows have one version, no row is unproven.
@@ -13,7 +14,7 @@ pub(super) const ROWS_EQUAL_RECORDS: &str = "RowsEqualRecords";
 
 /// The sequence in a row version.
 pub(super) fn sequence(version: u64) -> u64 {
-    version & ((1 << 48) - 1)
+    Version(version).sequence()
 }
 
 /// One partition of an output topic.
@@ -248,7 +249,7 @@ pub(super) fn rows_equal_records(outputs: &[Output]) -> Statement {
 
 /// A version as people read it: its sequence, with the incarnation where it is not the first.
 fn in_words(version: u64) -> String {
-    match version >> 48 {
+    match Version(version).incarnation() {
         0 | 1 => sequence(version).to_string(),
         incarnation => format!("{} (incarnation {incarnation})", sequence(version)),
     }
