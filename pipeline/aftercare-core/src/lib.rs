@@ -12,5 +12,6 @@ pub mod reason;
 pub mod rolling;
 pub mod score;
 pub mod time;
+pub mod vital;
 pub mod window;
 pub mod zone;
