@@ -41,6 +41,10 @@ const FILES: &[(&str, u32, &str)] = files![
     "curve-editions" 1,
     "ledger" 1,
     "dead-letter-decisions" 1,
+    "scores" 2,
+    "windows" 2,
+    "vital-scores" 1,
+    "reviews" 1,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

@@ -146,6 +146,13 @@ impl Store {
         // the documents
         let (partition, belongs) = match output {
             OutputTable::DeadLetters => ("partition", "topic != 'contracts'"),
+            OutputTable::CurveEditions => ("toInt32(0)", "1"),
+            // the id of an entry without a patient, a marker, ends with its partition
+            OutputTable::Ledger => (
+                "if(isNull(patient_id), toInt32OrZero(splitByChar('/', entry_id)[-1]), \
+                 toInt32(kafkaMurmurHash(assumeNotNull(patient_id)) % {partitions: UInt32}))",
+                "1",
+            ),
             _ => ("toInt32(kafkaMurmurHash(patient_id) % {partitions: UInt32})", "1"),
         };
         let sql = include_str!("sql/check_table.sql")

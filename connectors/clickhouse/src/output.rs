@@ -1,6 +1,9 @@
 //! Which output stream goes to which table.
 
-use aftercare_schemas::wire::{DeadLetter, LateReading, ReadingReceipt, Receipt, Score, Window};
+use aftercare_schemas::wire::{
+    Alert, CurveEdition, DeadLetter, LateReading, LedgerRow, ReadingReceipt, Receipt, Review, Score,
+    VitalScore, Window,
+};
 
 /// A table that an output stream fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,17 +20,32 @@ pub enum OutputTable {
     LateReadings,
     /// Records that could not be used.
     DeadLetters,
+    /// Alerts.
+    Alerts,
+    /// What vital signs add up to.
+    VitalScores,
+    /// Sessions of clinicians as proof of service.
+    Reviews,
+    /// Editions of expected outcome curves.
+    CurveEditions,
+    /// Amounts.
+    Ledger,
 }
 
 impl OutputTable {
     /// All of them.
-    pub const ALL: [OutputTable; 6] = [
+    pub const ALL: [OutputTable; 11] = [
         OutputTable::Scores,
         OutputTable::Receipts,
         OutputTable::ReadingReceipts,
         OutputTable::Windows,
         OutputTable::LateReadings,
         OutputTable::DeadLetters,
+        OutputTable::Alerts,
+        OutputTable::VitalScores,
+        OutputTable::Reviews,
+        OutputTable::CurveEditions,
+        OutputTable::Ledger,
     ];
 
     /// The output topic, without the prefix of the application; also the subject of its schema.
@@ -39,6 +57,11 @@ impl OutputTable {
             OutputTable::Windows => "windows",
             OutputTable::LateReadings => "late-readings",
             OutputTable::DeadLetters => "dead-letters",
+            OutputTable::Alerts => "alerts",
+            OutputTable::VitalScores => "vital-scores",
+            OutputTable::Reviews => "reviews",
+            OutputTable::CurveEditions => "curve-editions",
+            OutputTable::Ledger => "ledger",
         }
     }
 
@@ -51,6 +74,11 @@ impl OutputTable {
             OutputTable::Windows => "windows",
             OutputTable::LateReadings => "late_readings",
             OutputTable::DeadLetters => "dead_letters",
+            OutputTable::Alerts => "alerts",
+            OutputTable::VitalScores => "vital_scores",
+            OutputTable::Reviews => "reviews",
+            OutputTable::CurveEditions => "curve_editions",
+            OutputTable::Ledger => "ledger",
         }
     }
 
@@ -75,4 +103,4 @@ macro_rules! versioned {
     )* };
 }
 
-versioned!(Score Receipt ReadingReceipt Window LateReading DeadLetter);
+versioned!(Score Receipt ReadingReceipt Window LateReading DeadLetter Alert VitalScore Review CurveEdition LedgerRow);

@@ -196,7 +196,8 @@ impl Store {
         let written = self.timed("read when the sink last wrote", written).await?;
         let mut all = Vec::with_capacity(OutputTable::ALL.len());
         for output in OutputTable::ALL {
-            let sql = format!("SELECT maxOrNull(stored_at) FROM {}", output.table());
+            let at = if output == OutputTable::CurveEditions { "published_at" } else { "stored_at" };
+            let sql = format!("SELECT maxOrNull({at}) FROM {}", output.table());
             let query = self.client.query_raw(&sql).fetch_one::<Option<i64>>();
             let stored_at = self.timed(format!("read how fresh {} is", output.table()), query).await?;
             let written_at = written.iter().find(|row| row.topic == output.topic()).map(|row| row.at);

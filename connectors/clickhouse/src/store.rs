@@ -4,7 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use aftercare_schemas::codec;
-use aftercare_schemas::wire::{DeadLetter, LateReading, ReadingReceipt, Receipt, Score, Window};
+use aftercare_schemas::wire::{
+    Alert, CurveEdition, DeadLetter, LateReading, LedgerEntry, LedgerRow, ReadingReceipt, Receipt, Review,
+    Score, VitalScore, Window,
+};
 use clickhouse::{Client, Row, RowRead, RowWrite};
 use serde::Deserialize;
 
@@ -99,6 +102,15 @@ impl Store {
             OutputTable::Windows => self.insert_as::<Window<'static>>(output, records).await,
             OutputTable::LateReadings => self.insert_as::<LateReading<'static>>(output, records).await,
             OutputTable::DeadLetters => self.insert_as::<DeadLetter<'static>>(output, records).await,
+            OutputTable::Alerts => self.insert_as::<Alert<'static>>(output, records).await,
+            OutputTable::VitalScores => self.insert_as::<VitalScore<'static>>(output, records).await,
+            OutputTable::Reviews => self.insert_as::<Review<'static>>(output, records).await,
+            OutputTable::CurveEditions => self.insert_as::<CurveEdition<'static>>(output, records).await,
+            OutputTable::Ledger => {
+                let entries = decode::<LedgerEntry<'_>>(output, records)?;
+                let rows: Vec<LedgerRow<'_>> = entries.into_iter().map(LedgerRow::from).collect();
+                self.insert_all::<LedgerRow<'static>>(output, &rows).await
+            }
         }
     }
 
@@ -108,7 +120,15 @@ impl Store {
         for<'a> <R as Row>::Value<'a>: Versioned + Send + Sync,
     {
         let rows = decode::<R::Value<'_>>(output, records)?;
-        self.insert_rows::<R>(output.table(), &rows).await?;
+        self.insert_all::<R>(output, &rows).await
+    }
+
+    async fn insert_all<R>(&self, output: OutputTable, rows: &[R::Value<'_>]) -> Result<Vec<u64>, StoreError>
+    where
+        R: RowWrite,
+        for<'a> <R as Row>::Value<'a>: Versioned + Send + Sync,
+    {
+        self.insert_rows::<R>(output.table(), rows).await?;
         Ok(rows.iter().map(Versioned::version).collect())
     }
 

@@ -160,6 +160,9 @@ impl Pen {
             manufacturer: who.manufacturer,
             procedure: who.procedure,
             source: change.source.as_str(),
+            expected_sd: None,
+            expected_n: None,
+            cohort: None,
         });
         self.id = id;
         written

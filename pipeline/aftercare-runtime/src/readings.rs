@@ -262,6 +262,11 @@ impl<L: TaskLog> Task<L> {
             manufacturer: who.manufacturer,
             procedure: who.procedure,
             source,
+            p10: None,
+            p50: None,
+            p90: None,
+            coverage: None,
+            in_range: None,
         })?;
         let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
         touch_window(&mut self.tx, window, entry);

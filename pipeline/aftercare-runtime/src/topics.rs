@@ -16,10 +16,23 @@ pub enum Role {
     Output,
     /// The task's changelog.
     Changelog,
+    /// Written by every task, numbered by each, in one partition, which task 0 reads.
+    Contributions,
+    /// Written by task 0 into one partition, numbered without a gap; the last word on each key is kept for good and
+    /// read by every task.
+    Editions,
     /// Keyed by clinician or written by another role.
     Other,
     /// What people decided, in one partition, the last word on each key kept for good.
     Decisions,
+}
+
+impl Role {
+    /// Whether topics of this role have one partition, however many tasks there are.
+    #[must_use]
+    pub fn has_one_partition(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Decisions | Self::Contributions | Self::Editions)
+    }
 }
 
 /// One topic.
@@ -60,6 +73,12 @@ topics! {
     TASK_STATE 15 "task-state" Changelog;
     CLINICIAN_ACTIVITY 16 "clinician-activity" Other;
     DEAD_LETTER_DECISIONS 17 "dead-letter-decisions" Decisions;
+    ALERTS 18 "alerts" Output;
+    LEDGER 19 "ledger" Output;
+    VITAL_SCORES 20 "vital-scores" Output;
+    REVIEWS 21 "reviews" Output;
+    CURVE_CONTRIBUTIONS 22 "curve-contributions" Contributions;
+    CURVE_EDITIONS 23 "curve-editions" Editions;
 }
 
 /// How many topics there are.

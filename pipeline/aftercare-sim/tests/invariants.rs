@@ -80,6 +80,11 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
             manufacturer: None,
             procedure: None,
             source: "simulated",
+            p10: None,
+            p50: None,
+            p90: None,
+            coverage: None,
+            in_range: None,
         }));
     }
     for ((patient_id, device_id), c) in &expected.readings {
@@ -170,6 +175,9 @@ fn score_row<'a>(score_id: &'a str, s: &'a ExpectedScore) -> Score<'a> {
         manufacturer,
         procedure,
         source: "simulated",
+        expected_sd: None,
+        expected_n: None,
+        cohort: None,
     }
 }
 

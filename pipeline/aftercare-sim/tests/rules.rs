@@ -169,6 +169,9 @@ impl Drive {
                 manufacturer: who.manufacturer,
                 procedure: who.procedure,
                 source: s.source.as_str(),
+                expected_sd: None,
+                expected_n: None,
+                cohort: None,
             });
         }
     }

@@ -93,10 +93,6 @@ impl<'de> de::Deserializer<'de> for Reader<'_, '_, 'de> {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
         newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
 }
 
 fn symbol<'s>(cursor: &mut Cursor<'_>, symbols: &'s [String]) -> Result<&'s str, Fault> {

@@ -216,10 +216,6 @@ impl ser::Serializer for Writer<'_> {
     ) -> Result<Self::SerializeStructVariant, NoWireType> {
         Err(NoWireType)
     }
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
 }
 
 impl ser::SerializeStruct for Writer<'_> {

@@ -8,12 +8,18 @@
 
 #![allow(missing_docs, reason = "each field is documented in its Avro schema, which a test demands")]
 
+mod care;
+mod curves;
 mod events;
 mod inputs;
+mod ledger;
 mod map;
+mod nested;
 mod outputs;
 mod symbols;
 
+pub use care::{Alert, AlertEvidence, Review, VitalScore};
+pub use curves::{ContributionKind, CurveBin, CurveContribution, CurveEdition, EditionSource};
 pub use events::{
     AlertAction, AlertActionKind, ClinicalEvent, ClinicalKind, ClinicianActivity, CommerceEvent,
     CommerceKind, EventEnvelope, PayerPart, SessionVerdict, Verdict,
@@ -22,4 +28,7 @@ pub use inputs::{
     Answer, Control, ControlKind, DeadLetterDecision, Document, Enrolment, Form, Metric, PromResponse,
     Reading, RecordStatus, Source, WearableHead, WearableUpload,
 };
+#[cfg(feature = "clickhouse")]
+pub use ledger::LedgerRow;
+pub use ledger::{LedgerEntry, LedgerEvidence, LedgerKind};
 pub use outputs::{DeadLetter, LateReading, ReadingReceipt, Receipt, Scale, Score, Window};

@@ -107,6 +107,10 @@ pub struct Score<'a> {
     #[serde(borrow)]
     pub procedure: Option<&'a str>,
     pub source: &'a str,
+    pub expected_sd: Option<f64>,
+    pub expected_n: Option<u32>,
+    #[serde(borrow)]
+    pub cohort: Option<&'a str>,
 }
 
 /// One subscale of a [`Score`]; the vector is a map from name to value on the wire and in the table.
@@ -144,6 +148,11 @@ pub struct Window<'a> {
     #[serde(borrow)]
     pub procedure: Option<&'a str>,
     pub source: &'a str,
+    pub p10: Option<f64>,
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub coverage: Option<f64>,
+    pub in_range: Option<f64>,
 }
 
 /// Stream `late-readings`.

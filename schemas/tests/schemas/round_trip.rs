@@ -76,6 +76,9 @@ fn a_score_reads_back_with_its_scales() {
         manufacturer: Some("m"),
         procedure: None,
         source: "live",
+        expected_sd: None,
+        expected_n: None,
+        cohort: None,
     };
     let bytes = framed("scores", &score);
     assert_eq!(decode::<Score<'_>>("scores", Some(&bytes), None), Ok(score));

@@ -62,7 +62,7 @@ macro_rules! typed {
 }
 
 /// Every stream that has a wire type.
-pub(crate) const TYPED: [Typed; 17] = typed![
+pub(crate) const TYPED: [Typed; 23] = typed![
     "enrolments" Enrolment,
     "prom-responses" PromResponse,
     "wearable-readings" WearableUpload,
@@ -80,6 +80,12 @@ pub(crate) const TYPED: [Typed; 17] = typed![
     "late-readings" LateReading,
     "dead-letters" DeadLetter,
     "dead-letter-decisions" DeadLetterDecision,
+    "alerts" Alert,
+    "vital-scores" VitalScore,
+    "reviews" Review,
+    "curve-contributions" CurveContribution,
+    "curve-editions" CurveEdition,
+    "ledger" LedgerEntry,
 ];
 
 /// The wire type of a stream.

@@ -103,6 +103,15 @@ pub(crate) fn framed<T: Serialize>(subject: &'static str, row: &T) -> Vec<u8> {
     out
 }
 
+/// The golden examples of a stream, in the order of their names.
+pub(crate) fn examples(topic: &str) -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../schemas/examples").join(topic);
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "bin")).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+}
+
 pub(crate) fn slices(records: &[Vec<u8>]) -> Vec<&[u8]> {
     records.iter().map(Vec::as_slice).collect()
 }
@@ -151,6 +160,9 @@ pub(crate) fn score<'a>(version: u64, score_id: &'a str, patient_id: &'a str) ->
         manufacturer: None,
         procedure: Some("coronary-stent"),
         source: "live",
+        expected_sd: None,
+        expected_n: None,
+        cohort: None,
     }
 }
 
@@ -222,6 +234,11 @@ pub(crate) fn window(version: u64, window_start: i64, patient_id: &str) -> wire:
         manufacturer: None,
         procedure: None,
         source: "live",
+        p10: None,
+        p50: None,
+        p90: None,
+        coverage: None,
+        in_range: None,
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn specs(partitions: i32) -> Vec<TopicSpec> {
         .iter()
         .map(|topic| {
             let (cleanup, keep) = match topic.role {
-                Role::Broadcast | Role::Decisions => ("compact", None),
+                Role::Broadcast | Role::Decisions | Role::Editions => ("compact", None),
                 // Cut by the tasks themselves.
                 Role::Changelog => ("delete", Some(-1)),
                 // Ticks are of no use once they are old; closings are found again in the state.
@@ -105,8 +105,7 @@ pub(crate) fn specs(partitions: i32) -> Vec<TopicSpec> {
                 settings.push(("retention.ms", keep.to_string()));
                 settings.push(("retention.bytes", "-1".to_owned()));
             }
-            let one = matches!(topic.role, Role::Broadcast | Role::Decisions);
-            let partitions = if one { 1 } else { partitions };
+            let partitions = if topic.role.has_one_partition() { 1 } else { partitions };
             TopicSpec { name: topic.name, partitions, settings }
         })
         .collect()

@@ -45,7 +45,7 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
                 topics::Role::Input => {
                     out.push(Sample::counter(Metric::RecordsIn, &label, count(&stats.records_in[at])));
                 }
-                topics::Role::Output => {
+                topics::Role::Output | topics::Role::Contributions | topics::Role::Editions => {
                     out.push(Sample::counter(Metric::RecordsOut, &label, count(&stats.outputs[at])));
                 }
                 _ => {}

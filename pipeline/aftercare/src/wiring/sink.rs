@@ -11,6 +11,7 @@ use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch};
 use aftercare_kafka::ownership::{GroupPositions, Ownership};
 use aftercare_runtime::output::headers;
+use aftercare_runtime::topics;
 use aftercare_stream::log::Batch;
 use aftercare_stream::position::TopicId;
 use tokio::runtime::Handle;
@@ -39,14 +40,7 @@ pub(crate) struct SinkStats {
 }
 
 /// The tables, in the order of all arrays here.
-pub(crate) const TABLES: [OutputTable; 6] = [
-    OutputTable::Scores,
-    OutputTable::Receipts,
-    OutputTable::ReadingReceipts,
-    OutputTable::Windows,
-    OutputTable::LateReadings,
-    OutputTable::DeadLetters,
-];
+pub(crate) const TABLES: [OutputTable; OutputTable::ALL.len()] = OutputTable::ALL;
 
 pub(crate) struct Sink<'a> {
     cluster: &'a Cluster,
@@ -101,12 +95,16 @@ impl Sink<'_> {
     /// inserted is read again, by whoever owns it now.
     fn own(&mut self, owned: &BTreeSet<i32>) -> anyhow::Result<()> {
         self.waiting = Waiting::default();
-        let names: Vec<String> = TABLES.iter().map(|t| self.cluster.topic(t.topic())).collect();
         let mut assigned = Vec::new();
         for &partition in owned {
+            let (tables, names): (Vec<usize>, Vec<String>) = (0..)
+                .zip(TABLES)
+                .filter(|(_, table)| partition == 0 || !has_one_partition(*table))
+                .map(|(at, table)| (at, self.cluster.topic(table.topic())))
+                .unzip();
             let committed = self.positions.committed(&names, partition)?;
-            for ((table, topic), from) in names.iter().enumerate().zip(committed) {
-                let id = TopicId(u8::try_from(table).expect("six tables"));
+            for ((table, topic), from) in tables.into_iter().zip(&names).zip(committed) {
+                let id = TopicId(u8::try_from(table).expect("a handful of tables"));
                 assigned.push(Assigned { id, topic: topic.clone(), partition, from });
             }
         }
@@ -208,6 +206,11 @@ impl Sink<'_> {
         passing("sink.covered");
         Ok(())
     }
+}
+
+/// Whether the table's topic has one partition, however many tasks there are.
+fn has_one_partition(table: OutputTable) -> bool {
+    topics::by_name(table.topic()).is_some_and(|topic| topic.role.has_one_partition())
 }
 
 /// Returns a while after `stop` was set.

@@ -92,7 +92,13 @@ impl<'a> Reader<'a> {
     }
 
     fn parts(&self, role: Role) -> Vec<Part> {
-        topics::with_role(role).flat_map(|topic| (0..self.partitions).map(move |p| (topic.id, p))).collect()
+        let partitions = if role.has_one_partition() { 1 } else { self.partitions };
+        topics::with_role(role).flat_map(|topic| (0..partitions).map(move |p| (topic.id, p))).collect()
+    }
+
+    /// The partitions whose records have a table.
+    fn outputs(&self) -> Vec<Part> {
+        [Role::Output, Role::Editions].into_iter().flat_map(|role| self.parts(role)).collect()
     }
 
     /// The committed positions of the tasks.
@@ -189,7 +195,7 @@ impl<'a> Reader<'a> {
     pub(super) fn last_versions(&mut self) -> anyhow::Result<BTreeMap<Part, (Option<u64>, bool)>> {
         let mut found = BTreeMap::new();
         let mut open: Vec<(Part, Ends)> = Vec::new();
-        for part in self.parts(Role::Output) {
+        for part in self.outputs() {
             let ends = self.ends(part)?;
             found.insert(part, (None, ends.first > 0));
             open.push((part, ends));
@@ -225,7 +231,7 @@ impl<'a> Reader<'a> {
     pub(super) fn standings(&mut self) -> anyhow::Result<BTreeMap<(&'static str, i32), Standing>> {
         let mut newest: BTreeMap<Part, HashMap<u64, u64>> = BTreeMap::new();
         let mut ranges = Vec::new();
-        for part in self.parts(Role::Output) {
+        for part in self.outputs() {
             let ends = self.ends(part)?;
             newest.insert(part, HashMap::new());
             ranges.push(self.range(part, ends.first, ends.end));
@@ -305,6 +311,11 @@ fn identity(topic: &'static str, batch: &KafkaBatch, i: usize) -> Option<(u64, u
         OutputTable::Windows => id!(Window: patient_id metric device_id length_s window_start),
         OutputTable::LateReadings => id!(LateReading: patient_id metric device_id measured_at),
         OutputTable::DeadLetters => id!(DeadLetter: topic partition offset),
+        OutputTable::Alerts => id!(Alert: patient_id alert_id),
+        OutputTable::VitalScores => id!(VitalScore: patient_id vital_id),
+        OutputTable::Reviews => id!(Review: patient_id review_id),
+        OutputTable::CurveEditions => id!(CurveEdition: procedure instrument cohort effective_from),
+        OutputTable::Ledger => id!(LedgerEntry: entry_id),
     }
 }
 
