@@ -183,12 +183,12 @@ fn rescale(
     Some(())
 }
 
-/// 100 (mean - low) / (high - low), as one division of whole numbers.
+/// 100 (mean - low) / (high - low), as one division of whole numbers, neither of them negative.
 fn scale_value(scale: &Scale, codes: &[Option<i32>]) -> Option<f64> {
     let answered = scale.items.iter().filter_map(|item| codes.get(*item).copied().flatten());
     let (count, sum) = answered.fold((0i64, 0i64), |(count, sum), code| (count + 1, sum + i64::from(code)));
     let enough = usize::try_from(count).is_ok_and(|count| count >= scale.minimum_answered);
-    let numerator = 100 * (sum - count * i64::from(scale.low));
-    let denominator = count * (i64::from(scale.high) - i64::from(scale.low));
+    let numerator = 100 * (sum - count * i64::from(scale.low)).abs();
+    let denominator = count * (i64::from(scale.high) - i64::from(scale.low)).abs();
     enough.then(|| numerator as f64 / denominator as f64)
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use aftercare_core::documents::Library;
+use aftercare_core::documents::{INSTRUMENT, Library, SHIPPED};
 use aftercare_core::facts::Answer;
 use aftercare_core::reason::Reason;
 use aftercare_core::score::ScoreOutcome;
@@ -136,19 +136,34 @@ fn eq_5d_of_every_level_alone_equals_its_coefficient() {
     }
 }
 
-#[test]
-fn phq_equals_its_vectors() {
-    let nine: Vec<(String, String)> =
-        (1..=9).map(|item| (format!("PHQ9_Q0{item}"), format!("phq9_{item}"))).collect();
-    let columns: Vec<&str> = nine.iter().map(|(column, _)| column.as_str()).collect();
-    let items: Vec<&str> = nine.iter().map(|(_, item)| item.as_str()).collect();
-    for row in rows("prom_vectors/phq9.csv").unwrap_or_default() {
-        let outcome = score_row("phq-9", &row, &columns, &items);
-        assert_eq!(scored(&outcome), number(&row, "exp_PHQ9_SCORE"), "{row:?}");
+/// Compares a sum of items with the vectors of a file, whose columns are `column` and two digits.
+fn equals_its_vectors(instrument: &str, file: &str, column: &str, item: &str, items: u32, score: &str) {
+    let columns: Vec<String> = (1..=items).map(|n| format!("{column}{n:02}")).collect();
+    let items: Vec<String> = (1..=items).map(|n| format!("{item}{n}")).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    for row in rows(file).unwrap_or_default() {
+        let outcome = score_row(instrument, &row, &columns, &items);
+        assert_eq!(scored(&outcome), number(&row, score), "{row:?}");
         if !field(&row, "exp_error").is_empty() {
             assert_eq!(outcome, ScoreOutcome::Unscored(Reason::MissingAnswers), "{row:?}");
         }
     }
+}
+
+#[test]
+fn gad_7_equals_its_vectors() {
+    equals_its_vectors("gad-7", "prom_vectors/gad7.csv", "GAD7_Q", "gad7_", 7, "exp_GAD7_SCORE");
+}
+
+#[test]
+fn oxford_hip_equals_its_vectors() {
+    equals_its_vectors("oxford-hip", "prom_vectors/ohs.csv", "ohs_", "ohs_", 12, "exp_OXFORD_HIP_SCORE");
+}
+
+#[test]
+fn phq_equals_its_vectors() {
+    equals_its_vectors("phq-9", "prom_vectors/phq9.csv", "PHQ9_Q", "phq9_", 9, "exp_PHQ9_SCORE");
     for row in rows("prom_vectors/phq2.csv").unwrap_or_default() {
         let outcome = score_row("phq-2", &row, &["PHQ2_Q01", "PHQ2_Q02"], &["phq2_1", "phq2_2"]);
         assert_eq!(scored(&outcome), number(&row, "exp_PHQ2_SCORE"), "{row:?}");
@@ -156,16 +171,44 @@ fn phq_equals_its_vectors() {
 }
 
 #[test]
-fn phq_9_bands_are_those_of_its_vectors() {
+fn bands_are_those_of_their_vectors() {
     let library = Library::builtin();
-    let bands = &library.instrument("phq-9", None).unwrap().cut_offs;
-    for row in rows("prom_vectors/phq9.csv").unwrap_or_default() {
-        let Some(score) = number(&row, "exp_PHQ9_SCORE") else { continue };
-        let band =
-            bands.iter().find(|band| (band.from.to_f64()..=band.to.to_f64()).contains(&score)).unwrap();
-        let published = field(&row, "exp_PHQ9_INTERPRETATION").to_lowercase();
-        assert!(published.contains(&band.name), "{score}: {published} is not {}", band.name);
+    for (instrument, file, column) in [("phq-9", "phq9", "exp_PHQ9"), ("gad-7", "gad7", "exp_GAD7")] {
+        let bands = &library.instrument(instrument, None).unwrap().cut_offs;
+        for row in rows(&format!("prom_vectors/{file}.csv")).unwrap_or_default() {
+            let Some(score) = number(&row, &format!("{column}_SCORE")) else { continue };
+            let band =
+                bands.iter().find(|band| (band.from.to_f64()..=band.to.to_f64()).contains(&score)).unwrap();
+            let published = field(&row, &format!("{column}_INTERPRETATION")).to_lowercase();
+            let none = band.name == "minimal" && published == "no anxiety";
+            assert!(none || published.contains(&band.name), "{score}: {published} is not {}", band.name);
+        }
     }
+}
+
+fn afeqt(codes: impl Fn(usize) -> Option<i32>) -> ScoreOutcome {
+    let items: Vec<String> = (1..=20).map(|n| format!("afeqt_{n}")).collect();
+    let codes: Vec<_> = items.iter().enumerate().map(|(n, item)| (item.as_str(), codes(n + 1))).collect();
+    score_codes("afeqt", None, &codes)
+}
+
+#[test]
+fn afeqt_runs_from_its_worst_code_to_its_best() {
+    assert_eq!(scored(&afeqt(|_| Some(1))), Some(100.0));
+    let worst = scored(&afeqt(|_| Some(7))).unwrap();
+    assert!(worst == 0.0 && worst.is_sign_positive(), "{worst}");
+    // 17 answers of 1, one of 7: the mean is 4/3, and 100 (7 - 4/3) / 6 = 94.44...
+    let one = scored(&afeqt(|n| Some(if n == 3 { 7 } else { 1 }))).unwrap();
+    assert!((one - 850.0 / 9.0).abs() < 1e-12, "{one}");
+}
+
+#[test]
+fn afeqt_leaves_satisfaction_out_and_asks_for_half_of_the_others() {
+    assert_eq!(scored(&afeqt(|n| Some(if n > 18 { 7 } else { 2 }))), scored(&afeqt(|_| Some(2))));
+    assert_eq!(scored(&afeqt(|n| (n <= 9).then_some(4))), Some(50.0));
+    // Items 19 and 20 do not make up for the ninth.
+    let eight = afeqt(|n| (n <= 8 || n > 18).then_some(4));
+    assert_eq!(eight, ScoreOutcome::Unscored(Reason::MissingAnswers));
 }
 
 const SAQ_7: [&str; 7] = ["pl_a", "pl_b", "pl_c", "af_2", "af_3", "ql_4", "ql_5"];
@@ -221,7 +264,7 @@ fn scales_are_not_rounded_before_they_are_averaged() {
 
 #[test]
 fn a_form_without_answers_is_unscored_and_not_0() {
-    for instrument in ["saq-7", "eq-5d-3l", "eq-5d-5l", "eq-vas", "phq-2", "phq-9", "rose-dyspnea"] {
+    for (_, instrument, _) in SHIPPED.iter().filter(|(kind, ..)| *kind == INSTRUMENT) {
         let unscored = ScoreOutcome::Unscored(Reason::MissingAnswers);
         assert_eq!(score_codes(instrument, None, &[]), unscored, "{instrument}");
     }

@@ -66,7 +66,7 @@ pub struct Scale {
     pub name: Arc<str>,
     /// Its items.
     pub items: Vec<usize>,
-    /// The worst code.
+    /// The worst code; where it is above `high`, lower codes are better.
     pub low: i32,
     /// The best code.
     pub high: i32,

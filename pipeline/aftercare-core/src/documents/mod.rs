@@ -29,15 +29,21 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 9] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 15] = shipped![
     INSTRUMENT "instruments" "saq-7",
     INSTRUMENT "instruments" "eq-5d-3l",
     INSTRUMENT "instruments" "eq-5d-5l",
     INSTRUMENT "instruments" "eq-vas",
+    INSTRUMENT "instruments" "afeqt",
+    INSTRUMENT "instruments" "gad-7",
+    INSTRUMENT "instruments" "oxford-hip",
     INSTRUMENT "instruments" "phq-2",
     INSTRUMENT "instruments" "phq-9",
     INSTRUMENT "instruments" "rose-dyspnea",
+    PLAN "plans" "af-ablation",
     PLAN "plans" "coronary-stent",
+    PLAN "plans" "hip-replacement",
+    PLAN "plans" "kidney-transplant",
     PLAN "plans" "nhs-eq5d",
 ];
 

@@ -131,12 +131,16 @@ fn read_scale(fields: &mut Fields<'_>, items: &[Item]) -> Option<Scale> {
     let high = fields.required::<i32>("high");
     let minimum = fields.required::<i32>("minimum_answered");
     let (codes, low, high) = (codes?, low?, high?);
-    fields.demand(low < high, "high", "is not above low");
+    fields.demand(low != high, "high", "is low");
     let positions: Vec<usize> =
         codes.iter().filter_map(|code| position(fields, "items", code, items)).collect();
     for item in positions.iter().filter_map(|position| items.get(*position)) {
-        let fits = (low, high) == (item.min, item.max);
-        fields.demand(fits, "items", &format!("hold {}, whose codes are not {low} to {high}", item.code));
+        let fits = (low.min(high), low.max(high)) == (item.min, item.max);
+        fields.demand(
+            fits,
+            "items",
+            &format!("hold {}, whose codes do not end at {low} and {high}", item.code),
+        );
     }
     let minimum_answered = count(fields, "minimum_answered", minimum?, positions.len())?;
     Some(Scale { name: name?.into(), items: positions, low, high, minimum_answered })
