@@ -96,8 +96,163 @@ pub enum Body<'a> {
     Enrolment(EnrolmentFact<'a>),
     /// Answered forms.
     Upload(UploadFact<'a>),
+    /// Something that happened to the patient's health, or what it cost.
+    Clinical(ClinicalFact<'a>),
+    /// Something that was bought, used, refunded or chosen.
+    Commerce(CommerceFact<'a>),
+    /// What a person did about an alert.
+    Action(ActionFact<'a>),
+    /// Whether a clinician's session was service.
+    Verdict(VerdictFact<'a>),
     /// Anything whose content is not read here.
     Event,
+}
+
+impl Body<'_> {
+    /// The episode that the record names.
+    pub fn episode_id(&self) -> Option<&str> {
+        match self {
+            Body::Enrolment(fact) => Some(fact.episode_id),
+            Body::Upload(fact) => fact.episode_id,
+            Body::Clinical(fact) => fact.episode_id,
+            Body::Commerce(fact) => fact.episode_id,
+            Body::Verdict(fact) => fact.episode_id,
+            Body::Action(_) | Body::Event => None,
+        }
+    }
+}
+
+/// A clinical event. When it happened is its record's event time; the words are those of the schema `clinical-events`.
+#[derive(Clone, Debug, Default)]
+pub struct ClinicalFact<'a> {
+    /// The episode it belongs to; `None`: the patient's, whatever the episode.
+    pub episode_id: Option<&'a str>,
+    /// The end of what lasts, excluded.
+    pub ended_at: Option<Instant>,
+    /// measurement, rejection, stay, complication, extended_therapy, cost and so on.
+    pub kind: &'a str,
+    /// Code system of `code`.
+    pub coding: Option<&'a str>,
+    /// What exactly.
+    pub code: Option<&'a str>,
+    /// The result in words.
+    pub result: Option<&'a str>,
+    /// The result as a number, in `unit`.
+    pub value: Option<f64>,
+    /// UCUM.
+    pub unit: Option<&'a str>,
+    /// <, <=, >= or > where `value` is a limit of detection.
+    pub comparator: Option<&'a str>,
+    /// The event that this one belongs to.
+    pub related_id: Option<&'a str>,
+    /// Where it happened.
+    pub provider: Option<&'a str>,
+    /// Total, minor units of `currency`.
+    pub amount_minor: Option<i64>,
+    /// ISO 4217.
+    pub currency: Option<&'a str>,
+    /// By what a contract pays.
+    pub cost_category: Option<&'a str>,
+    /// direct_medical, indirect or social.
+    pub cost_nature: Option<&'a str>,
+    /// What each payer carries of the amount.
+    pub payers: Vec<PayerPart<'a>>,
+}
+
+/// What one payer carries of an amount.
+#[derive(Clone, Copy, Debug)]
+pub struct PayerPart<'a> {
+    /// patient, manufacturer, public_insurance and so on.
+    pub payer_kind: &'a str,
+    /// Which one; `None` for the patient.
+    pub payer: Option<&'a str>,
+    /// Minor units of the amount's currency.
+    pub amount_minor: i64,
+}
+
+/// A commerce event; the words are those of the schema `commerce-events`.
+#[derive(Clone, Debug, Default)]
+pub struct CommerceFact<'a> {
+    /// The episode it belongs to; `None`: the patient's, whatever the episode.
+    pub episode_id: Option<&'a str>,
+    /// purchase, item_receipt, free_monitoring and so on.
+    pub kind: &'a str,
+    /// The purchase that it belongs to.
+    pub purchase_id: Option<&'a str>,
+    /// Contract document.
+    pub contract: Option<&'a str>,
+    /// Package or policy.
+    pub product: Option<&'a str>,
+    /// Version of the package's content.
+    pub product_version: Option<i32>,
+    /// Item of the package.
+    pub item: Option<&'a str>,
+    /// How many of the item.
+    pub quantity: Option<i32>,
+    /// Who bought; `None`: the patient.
+    pub buyer_id: Option<&'a str>,
+    /// Who acts: patient, provider, staff or payer.
+    pub side: Option<&'a str>,
+    /// The person who acts, where it is not the patient.
+    pub actor_id: Option<&'a str>,
+    /// Outcome of a verdict, choice or decision.
+    pub decision: Option<&'a str>,
+    /// Stable code of the recorded reason.
+    pub reason: Option<&'a str>,
+    /// Minor units of `currency`.
+    pub amount_minor: Option<i64>,
+    /// ISO 4217.
+    pub currency: Option<&'a str>,
+    /// Points redeemed.
+    pub points: Option<i64>,
+}
+
+/// What a person did about an alert. The person's note is no part of it: it is personal and decides nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionFact<'a> {
+    /// The alert.
+    pub alert_id: &'a str,
+    /// acknowledge, assign, snooze, escalate or resolve.
+    pub kind: &'a str,
+    /// Who acted.
+    pub actor_id: &'a str,
+    /// care_manager, clinician or local_doctor.
+    pub actor_role: &'a str,
+    /// assign, escalate: who has it now.
+    pub assignee_id: Option<&'a str>,
+    /// snooze: when it shows again.
+    pub snoozed_until: Option<Instant>,
+    /// resolve: the code.
+    pub outcome: Option<&'a str>,
+}
+
+/// Whether a clinician's session was service. When it began is its record's event time.
+#[derive(Clone, Debug)]
+pub struct VerdictFact<'a> {
+    /// Whose session.
+    pub clinician_id: &'a str,
+    /// Revision of the session that was judged.
+    pub session_revision: i32,
+    /// The episode that was looked at.
+    pub episode_id: Option<&'a str>,
+    /// The upload that was reviewed; `None`: none, so that nothing can be billed.
+    pub upload_id: Option<&'a str>,
+    /// The session's end; a review belongs to its day and month.
+    pub ended_at: Instant,
+    /// Whether it counts as service.
+    pub service: bool,
+    /// Why not: too_short, too_few_sections, too_few_interactions, burst.
+    pub reasons: Vec<&'a str>,
+    /// Length of the session, ms.
+    pub duration_ms: i64,
+    /// Taps, scrolls and entries.
+    pub interactions: i32,
+    /// Distinct sections read.
+    pub sections_read: i32,
+    /// Most patients whose sessions of this clinician began within five minutes around this one's start.
+    pub burst_patients: i32,
+    /// Document and version of the rule that judged.
+    pub rule: &'a str,
 }
 
 /// One statement about one episode; `None` everywhere means "this record does not say".

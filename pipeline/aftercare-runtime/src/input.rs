@@ -1,24 +1,23 @@
 //! What happens to a record, first to last: it is placed, decoded, judged by the rules, and leaves a receipt,
 //! a dead letter or a forwarded copy. Nothing else can become of it.
 
-use aftercare_core::facts::{Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, UploadFact};
+use aftercare_core::facts::{InputKind, RecordHead};
 use aftercare_core::patient::{Patient, Verdict};
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
-use aftercare_core::{facts, time};
-use aftercare_schemas::codec::{self, WireError};
-use aftercare_schemas::wire;
+use aftercare_schemas::codec;
 use aftercare_stream::log::{Batch, Header, Outgoing, TaskLog};
 use aftercare_stream::partitioner::partition_of;
 use aftercare_stream::position::TopicId;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::decode::{Decoded, decode};
 use crate::error::TaskError;
 use crate::output::{Letter, bytes, headers};
 use crate::state::{Held, HeldFor, PatientEntry, PatientNo, key};
 use crate::stats::{TaskStats, position_of};
 use crate::task::Task;
-use crate::topics::{self, ENROLMENTS, PROM_RESPONSES, WEARABLE_READINGS};
+use crate::topics::{self, WEARABLE_READINGS};
 
 /// A record to take: from the log, or one that waited.
 pub(crate) struct Input<'a> {
@@ -93,47 +92,8 @@ pub(crate) enum Placed {
     Elsewhere,
 }
 
-/// A decoded identified record: its head without the digest, its patient, its content.
-struct Decoded<'a> {
-    head: RecordHead<'a>,
-    patient_id: &'a str,
-    body: Body<'a>,
-}
-
 /// Said of records of which more text would be kept than `text_bytes_max`.
 pub(crate) const TEXT_TOO_LONG: &str = "its ids, names and codes are longer than text_bytes_max";
-
-impl Decoded<'_> {
-    /// Bytes of the texts that the state would keep. (Of forms it keeps numbers only.)
-    fn kept_bytes(&self) -> usize {
-        let of_body = match &self.body {
-            Body::Upload(upload) => upload.episode_id.map_or(0, str::len) + upload.respondent.len(),
-            Body::Enrolment(fact) => enrolment_bytes(fact),
-            Body::Event => 0,
-        };
-        self.patient_id.len() + self.head.id.len() + of_body
-    }
-}
-
-fn enrolment_bytes(fact: &EnrolmentFact<'_>) -> usize {
-    let texts = [
-        fact.procedure,
-        fact.device,
-        fact.manufacturer,
-        fact.sex,
-        fact.organisation,
-        fact.care_team,
-        fact.clinician_id,
-        fact.plan,
-        fact.contract,
-        fact.time_zone,
-        fact.episode_status,
-    ];
-    let codes = fact.comorbidities.iter().flatten().map(|code| code.len() + 1);
-    fact.episode_id.len()
-        + texts.iter().flatten().map(|text| text.len()).sum::<usize>()
-        + codes.sum::<usize>()
-}
 
 impl<L: TaskLog> Task<L> {
     /// Takes one record from the log.
@@ -183,6 +143,7 @@ impl<L: TaskLog> Task<L> {
         let verdict = self.judge(input, patient, &decoded)?;
         self.settle(input, &verdict)?;
         self.issue_changes(patient)?;
+        self.follow(patient, &decoded, &verdict)?;
         if kind == InputKind::Enrolment && verdict == Verdict::Accepted {
             self.reattribute_windows(patient);
             self.release_enrolled(patient)?;
@@ -457,107 +418,5 @@ impl<L: TaskLog> Task<L> {
             stored_at: self.state.meta.tick,
         };
         self.pen.dead_letter(&mut self.log, &mut self.counted, &letter)
-    }
-}
-
-/// Reads the record and writes it again, in our newest schema, to `canonical`: equal content gives equal bytes
-/// whatever client wrote it.
-fn decode<'a>(input: &Input<'a>, kind: InputKind, canonical: &mut Vec<u8>) -> Result<Decoded<'a>, WireError> {
-    let header = input.schema_header();
-    let (subject, header) = (topics::name(input.topic), header.as_deref());
-    match input.topic {
-        ENROLMENTS => {
-            let wire: wire::Enrolment<'a> = codec::decode(subject, input.value, header)?;
-            canonicalise("enrolments", &wire, canonical)?;
-            let head = head(kind, wire.id, wire.revision, wire.status, wire.source, wire.effective_at);
-            Ok(Decoded { head, patient_id: wire.patient_id, body: Body::Enrolment(enrolment(wire)) })
-        }
-        PROM_RESPONSES => {
-            let wire: wire::PromResponse<'a> = codec::decode(subject, input.value, header)?;
-            canonicalise("prom-responses", &wire, canonical)?;
-            let head = head(kind, wire.id, wire.revision, wire.status, wire.source, wire.answered_at);
-            Ok(Decoded { head, patient_id: wire.patient_id, body: Body::Upload(upload(wire)) })
-        }
-        _ => {
-            let wire: wire::EventEnvelope<'a> = codec::decode(subject, input.value, header)?;
-            // The content of events is not read here, so its bytes stand for it.
-            canonical.extend_from_slice(input.value.unwrap_or_default());
-            let head = head(kind, wire.id, wire.revision, wire.status, wire.source, wire.happened_at);
-            Ok(Decoded { head, patient_id: wire.patient_id, body: Body::Event })
-        }
-    }
-}
-
-fn canonicalise<T: serde::Serialize>(
-    subject: &'static str,
-    wire: &T,
-    canonical: &mut Vec<u8>,
-) -> Result<(), WireError> {
-    let written = codec::encode(subject, wire, canonical);
-    written
-        .map_err(|_may_quote_a_value| WireError::Invalid("the record can't be written in the newest schema"))
-}
-
-fn head(
-    kind: InputKind,
-    id: &str,
-    revision: i32,
-    status: wire::RecordStatus,
-    source: wire::Source,
-    event_at: i64,
-) -> RecordHead<'_> {
-    let status = match status {
-        wire::RecordStatus::Final => facts::RecordStatus::Final,
-        wire::RecordStatus::Amended => facts::RecordStatus::Amended,
-        wire::RecordStatus::EnteredInError => facts::RecordStatus::EnteredInError,
-    };
-    let source = match source {
-        wire::Source::Live => facts::Source::Live,
-        wire::Source::Import => facts::Source::Import,
-        wire::Source::Simulated => facts::Source::Simulated,
-    };
-    RecordHead { kind, id, revision, status, source, event_at: Instant(event_at), digest: 0, retry: false }
-}
-
-fn enrolment(wire: wire::Enrolment<'_>) -> EnrolmentFact<'_> {
-    EnrolmentFact {
-        episode_id: wire.episode_id,
-        recorded_at: Instant(wire.recorded_at),
-        effective_at: Instant(wire.effective_at),
-        procedure: wire.procedure,
-        treated_at: wire.treated_at.map(time::Instant),
-        device: wire.device,
-        manufacturer: wire.manufacturer,
-        birth_year: wire.birth_year,
-        sex: wire.sex,
-        comorbidities: wire.comorbidities,
-        organisation: wire.organisation,
-        care_team: wire.care_team,
-        clinician_id: wire.clinician_id,
-        plan: wire.plan,
-        contract: wire.contract,
-        vip: wire.vip,
-        self_pay_consent: wire.self_pay_consent,
-        spo2_scale: wire.spo2_scale,
-        time_zone: wire.time_zone,
-        episode_status: wire.episode_status,
-    }
-}
-
-fn upload(wire: wire::PromResponse<'_>) -> UploadFact<'_> {
-    UploadFact {
-        episode_id: wire.episode_id,
-        answered_at: Instant(wire.answered_at),
-        uploaded_at: Instant(wire.uploaded_at),
-        respondent: wire.respondent,
-        forms: wire
-            .forms
-            .into_iter()
-            .map(|form| FormFact {
-                instrument: form.instrument,
-                instrument_version: form.instrument_version,
-                answers: form.answers.iter().map(|a| Answer { item: a.item, code: a.code }).collect(),
-            })
-            .collect(),
     }
 }

@@ -1,9 +1,12 @@
 //! One event loop per partition: drives the rules of `aftercare-core` over a log.
 //!
-//! Read `task.rs` for the turn of the loop and `input.rs` for what happens to a record, first to last.
+//! Read `task.rs` for the turn of the loop, `input.rs` for what happens to a record, first to last, and `follow.rs` for what
+//! follows from it.
 
 pub mod config;
+mod decode;
 pub mod error;
+mod follow;
 mod input;
 pub mod output;
 mod readings;

@@ -310,6 +310,7 @@ impl<L: TaskLog> Task<L> {
         if self.state.meta.tick > before {
             self.held_tick()?;
             self.readings_tick()?;
+            self.follow_tick()?;
             self.observe();
         }
         Ok(())

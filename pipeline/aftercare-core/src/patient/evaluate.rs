@@ -33,7 +33,7 @@ impl Patient {
             Body::Upload(upload) if !withdrawn => {
                 score_forms(&mut self.names, upload, library).map(|scored| taken = scored)
             }
-            Body::Enrolment(_) | Body::Upload(_) | Body::Event => Ok(()),
+            _ => Ok(()),
         };
         if let Err((reason, place)) = checked {
             return Evaluation::Rejected(reason, place);
@@ -41,7 +41,7 @@ impl Patient {
         let waits = match body {
             Body::Enrolment(_) => false,
             Body::Upload(UploadFact { episode_id: Some(episode), .. }) => !self.knows_episode(episode),
-            Body::Upload(_) | Body::Event => !self.is_enrolled(),
+            _ => !self.is_enrolled(),
         };
         match taken {
             _ if waits => Evaluation::Held,

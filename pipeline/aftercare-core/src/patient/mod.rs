@@ -203,7 +203,7 @@ impl Patient {
         let (event_at, episode) = match body {
             Body::Upload(upload) => (upload.answered_at, upload.episode_id),
             Body::Enrolment(fact) => (head.event_at, Some(fact.episode_id)),
-            Body::Event => (head.event_at, None),
+            _ => (head.event_at, None),
         };
         let episode = episode.map(|episode| self.names.intern(episode));
         let upload = match body {

@@ -32,7 +32,7 @@ impl Record {
         match self.body {
             Body::Enrolment(_) => InputKind::Enrolment,
             Body::Upload(_) => InputKind::PromResponse,
-            Body::Event => InputKind::ClinicalEvent,
+            _ => InputKind::ClinicalEvent,
         }
     }
 
@@ -40,7 +40,7 @@ impl Record {
         let event_at = match &self.body {
             Body::Enrolment(fact) => fact.effective_at,
             Body::Upload(fact) => fact.answered_at,
-            Body::Event => day(1),
+            _ => day(1),
         };
         let digest = xxhash_rust::xxh3::xxh3_64(format!("{self:?}").as_bytes());
         let (id, revision, status) = (self.id, self.revision, self.status);

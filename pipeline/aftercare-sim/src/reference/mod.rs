@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec::{self, WireError};
-use aftercare_schemas::wire::{Enrolment, EventEnvelope, PromResponse, RecordStatus};
+use aftercare_schemas::wire::{
+    AlertAction, ClinicalEvent, CommerceEvent, Enrolment, PromResponse, RecordStatus, SessionVerdict,
+};
 use serde::{Deserialize, Serialize};
 
 pub use expected::{
@@ -129,11 +131,7 @@ impl Reference {
                 let (r, canonical) = canonical::<PromResponse>(topic, value, header)?;
                 (r.patient_id, r.id, r.revision, Copy::new(canonical, r.answered_at, r.status))
             }
-            _ => {
-                let r: EventEnvelope = codec::decode(topic, value, header).map_err(|e| e.reason())?;
-                let bytes = value.unwrap_or_default().to_vec();
-                (r.patient_id, r.id, r.revision, Copy::new(bytes, r.happened_at, r.status))
-            }
+            _ => event(topic, value, header)?,
         };
         if patient.is_empty() || id.is_empty() {
             return Err("missing_id");
@@ -164,6 +162,26 @@ impl Reference {
 impl Copy {
     fn new(canonical: Vec<u8>, event_at: i64, status: RecordStatus) -> Self {
         Self { canonical, event_at, withdrawn: status == RecordStatus::EnteredInError }
+    }
+}
+
+/// As the arms of [`Reference::identified`], for the streams of events.
+fn event<'a>(
+    topic: &'static str,
+    value: Option<&'a [u8]>,
+    header: Option<&[u8]>,
+) -> Result<(&'a str, &'a str, i32, Copy), &'static str> {
+    macro_rules! event {
+        ($type:ident) => {{
+            let (r, canonical) = canonical::<$type>(topic, value, header)?;
+            Ok((r.patient_id, r.id, r.revision, Copy::new(canonical, r.happened_at, r.status)))
+        }};
+    }
+    match topic {
+        "commerce-events" => event!(CommerceEvent),
+        "alert-actions" => event!(AlertAction),
+        "session-verdicts" => event!(SessionVerdict),
+        _ => event!(ClinicalEvent),
     }
 }
 

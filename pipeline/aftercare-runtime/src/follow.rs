@@ -1,0 +1,30 @@
+//! What follows from a record that was taken, beyond its receipt and its scores: each book takes what concerns it, in the
+//! order in which they stand here. And what follows from time alone.
+
+use aftercare_core::patient::Verdict;
+use aftercare_stream::log::TaskLog;
+
+use crate::decode::Decoded;
+use crate::error::TaskError;
+use crate::state::PatientNo;
+use crate::task::Task;
+
+impl<L: TaskLog> Task<L> {
+    /// Hands a record to the books of its patient. `self.changes` holds the receipts and scores that it changed.
+    ///
+    /// Books look at what is in force now, whatever the verdict: a duplicate changes nothing, a superseded revision
+    /// neither, and an enrolment may change the scores of uploads that came long before.
+    pub(crate) fn follow(
+        &mut self,
+        _patient: PatientNo,
+        _decoded: &Decoded<'_>,
+        _verdict: &Verdict,
+    ) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// At a tick, after what waited was taken and windows were issued: books whose time has come.
+    pub(crate) fn follow_tick(&mut self) -> Result<(), TaskError> {
+        Ok(())
+    }
+}
