@@ -7,6 +7,8 @@ pub mod documents;
 pub mod facts;
 pub mod index;
 pub mod metric;
+pub mod money;
+pub mod month;
 pub mod patient;
 pub mod reason;
 pub mod rolling;

@@ -1,12 +1,16 @@
 //! Calendar days in a time zone, from the time-zone database that is compiled in (never the machine's).
 
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{Timestamp, ToSpan};
 
 use crate::documents::Schedule;
 use crate::time::Instant;
 
 const SECONDS_PER_DAY: i64 = 86_400;
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+/// Further than any date.
+const DAYS_MAX: i32 = 5_000_000;
 
 /// A time zone.
 #[derive(Clone, Debug)]
@@ -31,6 +35,27 @@ impl Zone {
         });
         seconds.saturating_add(i64::from(self.0.to_offset(nearest).seconds())).div_euclid(SECONDS_PER_DAY)
     }
+
+    /// When calendar day `day`, counted since 1970-01-01, begins: at midnight, or at the first moment after it where
+    /// the clocks skip it.
+    pub fn start_of(&self, day: i64) -> Instant {
+        let date = date_of_day(day);
+        match self.0.to_timestamp(date.at(0, 0, 0, 0)) {
+            Ok(start) => Instant(start.as_millisecond()),
+            Err(_) => Instant(day_of_date(date).saturating_mul(SECONDS_PER_DAY * 1_000)),
+        }
+    }
+}
+
+/// The calendar date of a day, counted since 1970-01-01; the nearest date there is where it lies outside the calendar.
+pub(crate) fn date_of_day(day: i64) -> Date {
+    let since = i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX });
+    EPOCH.saturating_add(since.clamp(-DAYS_MAX, DAYS_MAX).days())
+}
+
+/// Days since 1970-01-01.
+pub(crate) fn day_of_date(date: Date) -> i64 {
+    i64::from(EPOCH.until(date).map_or(0, |span| span.get_days()))
 }
 
 /// Zones by name, the one used last at hand.
@@ -113,6 +138,19 @@ mod tests {
         assert_eq!(shanghai.day(Instant(16 * 3_600_000 - 1)), 0);
         assert_eq!(shanghai.day(Instant(16 * 3_600_000)), 1);
         assert_eq!(Zone::UTC.day(Instant(-1)), -1);
+    }
+
+    #[test]
+    fn a_day_begins_where_the_day_before_ends() {
+        for name in ["UTC", "Asia/Shanghai", "Europe/London", "America/Sao_Paulo", "Pacific/Apia"] {
+            let zone = Zone::named(name).unwrap();
+            // Apia skipped a whole day, 2011-12-30
+            for day in (10_000..20_500).filter(|day| (name, *day) != ("Pacific/Apia", 15_338)) {
+                let start = zone.start_of(day);
+                assert_eq!(zone.day(start), day, "{name}");
+                assert!(zone.day(Instant(start.0 - 1)) < day, "{name} {day}");
+            }
+        }
     }
 
     #[test]
