@@ -21,6 +21,18 @@ const MICROS_PER_UNIT: f64 = 1e6;
 pub struct Micros(i64);
 
 impl Micros {
+    /// From a count of millionths, as [`Micros::millionths`] gives it.
+    #[must_use]
+    pub const fn from_millionths(count: i64) -> Self {
+        Self(count)
+    }
+
+    /// The count of millionths of the unit.
+    #[must_use]
+    pub const fn millionths(self) -> i64 {
+        self.0
+    }
+
     /// `value` rounded to millionths, ties to even. `None` when it is not finite or beyond `VALUE_MAX`.
     #[must_use]
     pub fn from_units(value: f64) -> Option<Self> {
@@ -95,6 +107,13 @@ impl Points {
             self.0.insert(at, Point { offset_ms, value });
         }
         verdict
+    }
+
+    /// Takes the reading of that moment out again, if there is one.
+    pub fn remove(&mut self, offset_ms: u32) {
+        if let Ok(at) = self.position(offset_ms) {
+            self.0.remove(at);
+        }
     }
 
     /// What `insert` would answer, without inserting.
@@ -215,6 +234,9 @@ mod tests {
         assert_eq!(points.insert(10, micros(61.0)), ReadingVerdict::Conflicting);
         assert_eq!(points.stats().map(|s| (s.readings, s.max.to_bits())), Some((1, 60.0f64.to_bits())));
         assert_eq!(points.stats().unwrap().sd, None);
+        points.remove(11);
+        points.remove(10);
+        assert_eq!(points, Points::default());
     }
 
     #[test]

@@ -6,14 +6,14 @@ use aftercare_core::time::Instant;
 use aftercare_core::window::{Micros, ReadingVerdict, WINDOW_MS, window_of, window_start};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
-use aftercare_stream::changelog::{State, Transaction};
+use aftercare_stream::changelog::State;
 use aftercare_stream::log::TaskLog;
 
 use crate::error::TaskError;
 use crate::input::{Input, Placed, TEXT_TOO_LONG};
 use crate::state::{
     Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, WARM_WEARERS, Window,
-    WindowKey, encode_value, key,
+    WindowKey, key, operation,
 };
 use crate::task::Task;
 use crate::topics::{LATE_READINGS, READING_RECEIPTS, WINDOWS};
@@ -73,7 +73,6 @@ impl<L: TaskLog> Task<L> {
                 self.add_device(patient, head)
             }
         };
-        self.touch_device(device);
         self.roll_tally(device)?;
         let mut afterwards = Afterwards { waited: taken_to.is_some(), ..Afterwards::default() };
         for (i, reading) in readings.iter().enumerate() {
@@ -82,7 +81,7 @@ impl<L: TaskLog> Task<L> {
             }
             let outcome = self.reading(device, head, reading, &mut afterwards)?;
             let records = u32::from(i == 0 && taken_to.is_none());
-            self.state.device_mut(device).tally.add(outcome, records, 1);
+            operation::count(&mut self.tx, device, self.state.device_mut(device), outcome, (records, 1));
             self.counted.readings[outcome as usize] += 1;
         }
         self.afterwards(input, device, &afterwards)
@@ -100,7 +99,9 @@ impl<L: TaskLog> Task<L> {
             let held_for = HeldFor::Tick { taken_to, reaches_at: afterwards.reaches_at };
             let patient = self.state.device(device).patient;
             if !self.hold(input, patient, held_for) {
-                self.state.device_mut(device).tally.add(ReadingOutcome::FarFuture, 0, afterwards.future);
+                let counts = (0, afterwards.future);
+                let entry = self.state.device_mut(device);
+                operation::count(&mut self.tx, device, entry, ReadingOutcome::FarFuture, counts);
                 self.refuse(input, "HOLD", "far_future", "readings lie too far in the future")?;
             }
         }
@@ -155,11 +156,9 @@ impl<L: TaskLog> Task<L> {
         let entry = series.window_mut(index).expect("its window is live");
         let verdict = entry.points.judge(offset, value);
         if verdict == ReadingVerdict::Accepted {
-            touch_window(tx, window, entry);
-            entry.points.insert(offset, value);
-            entry.touched_at = tick;
-            if !entry.dirty {
-                entry.dirty = true;
+            let was_dirty = entry.dirty;
+            operation::add_point(tx, window, entry, (offset, value), tick);
+            if !was_dirty {
                 state.dirty_windows.push(window);
             }
         }
@@ -182,8 +181,8 @@ impl<L: TaskLog> Task<L> {
             },
             None => i64::MIN,
         };
-        // The device's own entry changes with its series: its old value must be kept before. (Every upload touches
-        // it before its first reading.)
+        // The device's own entry changes with its series: its old value must be kept before.
+        operation::touch_device(&mut self.tx, no, device);
         if device.series_of(metric).is_none() {
             device.add_series(metric);
         }
@@ -193,13 +192,7 @@ impl<L: TaskLog> Task<L> {
         let tick = self.state.meta.tick;
         let device = self.state.device_mut(no);
         device.series_mut(metric).expect("it was just added").source = source;
-        let new = Window {
-            index,
-            touched_at: tick,
-            dirty: false,
-            points: Default::default(),
-            epoch: self.tx.epoch(),
-        };
+        let new = Window::new(index, tick, self.tx.epoch());
         self.tx.touch(key::window(window), |_| false);
         let due = new.ends_at();
         device.set_window(window, Some(new));
@@ -224,7 +217,7 @@ impl<L: TaskLog> Task<L> {
         self.issue_window(window)?;
         let device = self.state.device_mut(window.device());
         if let Some(entry) = device.window_mut(window) {
-            touch_window(&mut self.tx, window, entry);
+            operation::touch_window(&mut self.tx, window, entry);
         }
         device.set_window(window, None);
         Ok(())
@@ -269,8 +262,7 @@ impl<L: TaskLog> Task<L> {
             in_range: None,
         })?;
         let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
-        touch_window(&mut self.tx, window, entry);
-        entry.dirty = false;
+        operation::mark_issued(&mut self.tx, window, entry);
         Ok(())
     }
 
@@ -364,7 +356,7 @@ impl<L: TaskLog> Task<L> {
             for window in windows {
                 let entry = self.state.device_mut(no).window_mut(window).expect("it was just listed");
                 if !entry.dirty {
-                    touch_window(&mut self.tx, window, entry);
+                    operation::touch_window(&mut self.tx, window, entry);
                     entry.dirty = true;
                     self.state.dirty_windows.push(window);
                 }
@@ -385,15 +377,7 @@ impl<L: TaskLog> Task<L> {
     }
 
     fn touch_device(&mut self, no: DeviceNo) {
-        let device = self.state.device_mut(no);
-        if device.epoch != self.tx.epoch() {
-            device.epoch = self.tx.epoch();
-            let device = &*device;
-            self.tx.touch(key::device(no), |out| {
-                encode_value(device, out);
-                true
-            });
-        }
+        operation::touch_device(&mut self.tx, no, self.state.device_mut(no));
     }
 
     /// Counts are by day of the tick: on a new day the old ones are issued for the last time.
@@ -401,6 +385,7 @@ impl<L: TaskLog> Task<L> {
         let day = Instant(self.state.meta.tick).day_utc();
         if self.state.device(no).tally.day != day {
             self.issue_tally(no)?;
+            self.touch_device(no);
             let tally = &mut self.state.device_mut(no).tally;
             *tally = crate::state::Tally { day, ..Default::default() };
         }
@@ -447,18 +432,6 @@ impl<L: TaskLog> Task<L> {
         self.touch_device(no);
         self.state.device_mut(no).tally.dirty = 0;
         Ok(())
-    }
-}
-
-/// Keeps the old value of a window at its first touch in the transaction.
-fn touch_window(tx: &mut Transaction, window: WindowKey, entry: &mut Window) {
-    if entry.epoch != tx.epoch() {
-        entry.epoch = tx.epoch();
-        let entry = &*entry;
-        tx.touch(key::window(window), |out| {
-            entry.encode(out);
-            true
-        });
     }
 }
 

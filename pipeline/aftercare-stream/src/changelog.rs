@@ -18,6 +18,10 @@ pub struct Key {
     pub id: u64,
 }
 
+/// Tables from here on hold no entries. What is written under them are operations: small changes of an entry that would
+/// be long to write whole. They are applied in the order in which they were written.
+pub const OPERATIONS: u8 = 0x80;
+
 /// The changelog or the undo log holds bytes that this build does not understand.
 #[derive(Debug, thiserror::Error)]
 #[error("the task's state can't be read: {0}")]
@@ -33,7 +37,10 @@ pub trait State {
         let _ = key;
     }
 
-    /// Puts (`Some`) or removes (`None`) the entry.
+    /// Puts (`Some`) or removes (`None`) the entry; for a table of operations, carries out the one that `value` says.
+    ///
+    /// An operation may come before its entry's own value, or repeat what that value holds already: after the changelog
+    /// was cut, the value comes again later, and is the last word.
     ///
     /// # Errors
     /// When the bytes are not a value of that table.
@@ -122,6 +129,8 @@ pub struct Transaction {
     /// Old values, one entry after another, and where each begins.
     undo: Vec<u8>,
     undo_at: Vec<usize>,
+    /// The operations, one entry after another, in the order of their keys in `touched`.
+    operations: Vec<u8>,
 }
 
 impl Transaction {
@@ -144,6 +153,25 @@ impl Transaction {
         self.touched.push(key);
     }
 
+    /// Notes an operation, and the one that takes it back. Never on an entry that the open transaction has touched: that
+    /// one is written whole as it is at the end.
+    pub fn operate(&mut self, does: Key, with: &[u8], undoes: Key, undoes_with: &[u8]) {
+        debug_assert!(
+            does.table >= OPERATIONS && undoes.table >= OPERATIONS,
+            "operations have tables of their own"
+        );
+        let put = |out: &mut Vec<u8>, key, value: &[u8]| {
+            put_entry(out, key, |out| {
+                out.extend_from_slice(value);
+                true
+            });
+        };
+        self.undo_at.push(self.undo.len());
+        put(&mut self.undo, undoes, undoes_with);
+        put(&mut self.operations, does, with);
+        self.touched.push(does);
+    }
+
     /// Hands the new values to `send` as changelog records of about `size` bytes each; returns the bytes written.
     ///
     /// # Errors
@@ -155,7 +183,7 @@ impl Transaction {
         size: usize,
         mut send: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        pack(&self.touched, state, scratch, size, &mut send)
+        pack(&self.touched, &self.operations, state, scratch, size, &mut send)
     }
 
     /// The transaction is committed: old values are forgotten.
@@ -183,6 +211,7 @@ impl Transaction {
         self.touched.clear();
         self.undo.clear();
         self.undo_at.clear();
+        self.operations.clear();
         // 0 means "never touched", so the counter skips it when it wraps.
         self.epoch = self.epoch.wrapping_add(1).max(1);
     }
@@ -190,6 +219,7 @@ impl Transaction {
 
 fn pack<S: State, E>(
     keys: &[Key],
+    mut operations: &[u8],
     state: &S,
     scratch: &mut Vec<u8>,
     size: usize,
@@ -201,7 +231,15 @@ fn pack<S: State, E>(
     for ahead in keys.chunks(WARM_AHEAD) {
         ahead.iter().for_each(|key| state.warm(*key));
         for &key in ahead {
-            put_entry(scratch, key, |out| state.encode(key, out));
+            if key.table < OPERATIONS {
+                put_entry(scratch, key, |out| state.encode(key, out));
+            } else {
+                let mut rest = Entries(operations);
+                rest.parse().expect("each key of an operation has one");
+                let (operation, rest) = operations.split_at(operations.len() - rest.0.len());
+                scratch.extend_from_slice(operation);
+                operations = rest;
+            }
             if scratch.len() >= size {
                 written += scratch.len();
                 send(scratch)?;
@@ -346,6 +384,16 @@ mod tests {
         }
         fn apply(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), CorruptState> {
             match value {
+                // put a byte in its place, or take it away again
+                Some(value) if key.table >= OPERATIONS => {
+                    let entry = self.0.entry(Key { table: 0, id: key.id }).or_default();
+                    entry.retain(|byte| *byte != value[0]);
+                    if key.table == OPERATIONS {
+                        entry.push(value[0]);
+                        entry.sort_unstable();
+                    }
+                    return Ok(());
+                }
                 Some(value) => self.0.insert(key, value.to_vec()),
                 None => self.0.remove(&key),
             };
@@ -387,9 +435,19 @@ mod tests {
                 if touched.insert(key) {
                     tx.touch(key, |out| state.encode(key, out));
                 }
-                let value = vec![u8::try_from(random(256)).unwrap(); usize::try_from(random(30)).unwrap()];
+                let from = random(200);
+                let value: Vec<u8> = (from..from + random(30)).map(|b| u8::try_from(b).unwrap()).collect();
                 let value = (random(4) > 0).then_some(value);
                 state.apply(key, value.as_deref()).unwrap();
+                // an operation, on an entry that is perhaps touched later
+                let on = Key { table: 0, id: random(20) };
+                let byte = u8::try_from(random(256)).unwrap();
+                if !touched.contains(&on) && state.0.get(&on).is_some_and(|bytes| !bytes.contains(&byte)) {
+                    let (does, undoes) =
+                        (Key { table: OPERATIONS, id: on.id }, Key { table: OPERATIONS + 1, id: on.id });
+                    tx.operate(does, &[byte], undoes, &[byte]);
+                    state.apply(does, Some(&[byte])).unwrap();
+                }
             }
             let mut sent = Vec::new();
             let mut send = |r: &[u8]| {

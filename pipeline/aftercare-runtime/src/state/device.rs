@@ -113,6 +113,14 @@ impl Tally {
         self.records[at] += records;
         self.dirty |= 1 << at;
     }
+
+    /// Takes back what was added, and the marks as they were before.
+    pub(crate) fn take_back(&mut self, outcome: ReadingOutcome, records: u32, readings: u32, dirty: u16) {
+        let at = outcome as usize;
+        self.readings[at] -= readings;
+        self.records[at] -= records;
+        self.dirty = dirty;
+    }
 }
 
 /// One live window.
@@ -126,9 +134,16 @@ pub(crate) struct Window {
     pub(crate) points: Points,
     /// The transaction that touched it last.
     pub(crate) epoch: u32,
+    /// The transaction that last wrote a reading of it as an operation.
+    pub(crate) noted: u32,
 }
 
 impl Window {
+    /// A window without readings.
+    pub(crate) fn new(index: i64, touched_at: i64, epoch: u32) -> Self {
+        Self { index, touched_at, dirty: false, points: Points::default(), epoch, noted: 0 }
+    }
+
     /// The tick at which it ends for good, if nothing reaches it before.
     pub(crate) fn ends_at(&self) -> i64 {
         self.touched_at.max((self.index + 1) * WINDOW_MS) + LIVE_WINDOWS * WINDOW_MS
@@ -153,6 +168,7 @@ impl Window {
                 dirty: dirty != 0,
                 points: Points::decode(rest)?,
                 epoch: 0,
+                noted: 0,
             })
         };
         parse().ok_or_else(|| CorruptState("window: cut off".into()))
@@ -223,6 +239,9 @@ pub(crate) struct Device {
     /// The transaction that touched it last.
     #[serde(skip)]
     pub(crate) epoch: u32,
+    /// The transaction that last wrote a count of it as an operation.
+    #[serde(skip)]
+    pub(crate) noted: u32,
 }
 
 impl Default for Device {
@@ -234,6 +253,7 @@ impl Default for Device {
             series: SmallVec::new(),
             sweep_at: None,
             epoch: 0,
+            noted: 0,
         }
     }
 }

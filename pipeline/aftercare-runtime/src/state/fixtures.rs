@@ -78,8 +78,8 @@ fn sample() -> TaskState {
     device.add_series(1);
     state.insert_device(DeviceNo(0), device);
     let key = WindowKey::new(DeviceNo(0), 1, 5_666_667).unwrap();
-    let mut window =
-        Window { index: key.index(), touched_at: 5, dirty: true, points: Default::default(), epoch: 0 };
+    let mut window = Window::new(key.index(), 5, 0);
+    window.dirty = true;
     window.points.insert(10, Micros::from_units(61.5).unwrap());
     window.points.insert(60_010, Micros::from_units(-1.0).unwrap());
     state.device_mut(DeviceNo(0)).set_window(key, Some(window));

@@ -10,13 +10,14 @@ mod device;
 mod fixtures;
 mod held;
 mod meta;
+pub(crate) mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::hint::black_box;
 
 use aftercare_core::patient::Patient;
-use aftercare_stream::changelog::{CorruptState, Key, State};
+use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -402,6 +403,13 @@ impl State for TaskState {
             }
             (HELD, None) => {
                 self.remove_held(key.id);
+            }
+            (OPERATIONS.., value) => {
+                let no = operation::device_of(key).ok_or_else(|| {
+                    CorruptState(format!("operation {} is not known to this build", key.table))
+                })?;
+                let device = slot(&mut self.devices, no.0).get_or_insert_default();
+                operation::apply(device, key, value.unwrap_or_default())?;
             }
             (table, value) => {
                 let shelf = self.shelves_mut().into_iter().find(|shelf| shelf.table() == table);
