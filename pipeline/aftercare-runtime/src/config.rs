@@ -34,6 +34,8 @@ pub struct Limits {
     /// How many bytes the texts of one record that the state keeps (ids, names, codes) may have; with more, the record
     /// is dead-lettered. It keeps a patient's state far below the largest record of the changelog.
     pub text_bytes_max: usize,
+    /// How many windows and counts that changed are issued between two polls. The rest waits for the next ones.
+    pub issued_per_turn_max: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             record_bytes_max: 16 << 20,
             dead_letter_bytes_max: 20 << 20,
             text_bytes_max: 4 << 10,
+            issued_per_turn_max: 256,
         }
     }
 }

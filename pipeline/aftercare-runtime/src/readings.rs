@@ -12,7 +12,7 @@ use aftercare_stream::log::TaskLog;
 use crate::error::TaskError;
 use crate::input::{Input, Placed, TEXT_TOO_LONG};
 use crate::state::{
-    Device, DeviceNo, HeldFor, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, WARM_WEARERS, Window,
+    Device, DeviceNo, HeldFor, Issue, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, WARM_WEARERS, Window,
     WindowKey, key, operation,
 };
 use crate::task::Task;
@@ -292,28 +292,32 @@ impl<L: TaskLog> Task<L> {
         })
     }
 
-    /// At a tick: issues every window and count that changed, ends windows whose time has come.
+    /// At a tick: every window and count that changed is to be issued, windows whose time has come end.
     pub(crate) fn readings_tick(&mut self) -> Result<(), TaskError> {
-        let mut dirty = std::mem::take(&mut self.state.dirty_windows);
-        dirty.sort_unstable();
-        dirty.dedup();
-        for ahead in dirty.chunks(WARM_WEARERS) {
-            ahead.iter().for_each(|window| self.state.warm(key::window(*window)));
-            for &window in ahead {
-                self.issue_window(window)?;
+        self.state.queue_dirty();
+        self.sweep()
+    }
+
+    /// Issues some of what a tick queued, so that no record waits for all of it; answers how much.
+    pub(crate) fn issue_some(&mut self) -> Result<usize, TaskError> {
+        let mut issued = 0;
+        while issued < self.config.limits.issued_per_turn_max && !self.state.issuing.is_empty() {
+            self.begin();
+            let rest = self.state.issuing.len().saturating_sub(WARM_WEARERS);
+            for due in self.state.issuing.get(rest..).unwrap_or_default() {
+                if let Issue::Window(window) = due {
+                    self.state.warm(key::window(*window));
+                }
+            }
+            for due in self.state.issuing.split_off(rest) {
+                match due {
+                    Issue::Window(window) => self.issue_window(window)?,
+                    Issue::Tally(no) => self.issue_tally(no)?,
+                }
+                issued += 1;
             }
         }
-        dirty.clear();
-        self.state.dirty_windows = dirty;
-        let mut devices = std::mem::take(&mut self.state.dirty_devices);
-        devices.sort_unstable();
-        devices.dedup();
-        for &no in &devices {
-            self.issue_tally(no)?;
-        }
-        devices.clear();
-        self.state.dirty_devices = devices;
-        self.sweep()
+        Ok(issued)
     }
 
     fn sweep(&mut self) -> Result<(), TaskError> {

@@ -210,7 +210,11 @@ impl<L: TaskLog> Task<L> {
 
     fn turn(&mut self) -> Result<(), TaskError> {
         // With a transaction open, only a look: is more waiting?
-        let wait = if self.open_since.is_some() { 1 } else { self.config.poll_ms };
+        let wait = match self.open_since {
+            _ if !self.state.issuing.is_empty() => 0,
+            Some(_) => 1,
+            None => self.config.poll_ms,
+        };
         let batch = self.log.poll(Duration::from_millis(wait))?;
         let had_tick = self.has_tick();
         self.apply_ticks(&batch)?;
@@ -236,6 +240,10 @@ impl<L: TaskLog> Task<L> {
         let caught_up = batch.len() <= self.config.commit_records_small;
         self.open_records += batch.len();
         drop(batch);
+        if !self.state.issuing.is_empty() {
+            self.open_records += self.issue_some()?;
+            self.observe();
+        }
         if let Ticks::Wall { every_ms } = self.config.ticks {
             let now = (self.clock)();
             if now >= self.next_tick_at {
@@ -322,7 +330,10 @@ impl<L: TaskLog> Task<L> {
         self.stats.devices.store(devices as u64, Relaxed);
         self.stats.held.store(held as u64, Relaxed);
         self.stats.held_bytes.store(self.state.held_bytes, Relaxed);
-        self.stats.tick.store(self.state.meta.tick, Relaxed);
+        // A tick is done when all that it asked for is issued.
+        if self.state.issuing.is_empty() {
+            self.stats.tick.store(self.state.meta.tick, Relaxed);
+        }
     }
 
     fn write_tick(&mut self, at: i64) -> Result<(), TaskError> {
@@ -341,7 +352,7 @@ impl<L: TaskLog> Task<L> {
     }
 
     /// Opens a transaction if none is open. The task's own entry changes in each.
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         if self.open_since.is_none() {
             self.open_since = Some((self.clock)());
             let meta = &self.state.meta;

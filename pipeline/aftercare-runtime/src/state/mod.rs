@@ -58,6 +58,13 @@ pub(crate) struct PatientEntry {
     pub(crate) epoch: u32,
 }
 
+/// What is to be issued.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Issue {
+    Window(WindowKey),
+    Tally(DeviceNo),
+}
+
 /// The whole state.
 #[derive(Default)]
 pub(crate) struct TaskState {
@@ -77,6 +84,8 @@ pub(crate) struct TaskState {
     /// sweeps follow from the entries: `reschedule`.
     pub(crate) dirty_windows: Vec<WindowKey>,
     pub(crate) dirty_devices: Vec<DeviceNo>,
+    /// What a tick found changed and what is not issued yet; the last is the next.
+    pub(crate) issuing: Vec<Issue>,
     /// Devices to look at for windows that ended, by (due, number).
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
 }
@@ -196,11 +205,21 @@ impl TaskState {
         []
     }
 
+    /// Queues everything that changed since it was last issued.
+    pub(crate) fn queue_dirty(&mut self) {
+        self.issuing.extend(self.dirty_windows.drain(..).map(Issue::Window));
+        self.issuing.extend(self.dirty_devices.drain(..).map(Issue::Tally));
+        self.issuing.sort_unstable_by(|one, other| other.cmp(one));
+        self.issuing.dedup();
+    }
+
     /// Finds again what the entries themselves say about timers: what changed and was not issued, what ends when.
-    /// After a restore, and after an abort, which may have interrupted the work of a tick anywhere.
+    /// After a restore, and after an abort, which may have interrupted the work of a tick anywhere: so what changed is
+    /// issued without waiting for another.
     pub(crate) fn reschedule(&mut self) {
         self.dirty_windows.clear();
         self.dirty_devices.clear();
+        self.issuing.clear();
         self.sweeps.clear();
         self.shelves_mut().into_iter().for_each(Shelf::reschedule);
         for (no, device) in (0u32..).map(DeviceNo).zip(&mut self.devices) {
@@ -217,6 +236,7 @@ impl TaskState {
                 self.sweeps.insert((due, no));
             }
         }
+        self.queue_dirty();
     }
 
     /// Has the device looked at no later than `due`. So at every tick all windows that ended are gone, whenever the
