@@ -55,6 +55,7 @@ const RULES: &[Rule] = &[
     connector("aftercare-kafka", "connectors/kafka"),
     connector("aftercare-clickhouse", "connectors/clickhouse"),
     connector("aftercare-gateway", "connectors/gateway"),
+    rule("aftercare-notify", "connectors/notify", &[]),
     rule("aftercare-embedded", "connectors/embedded", &[]),
     rule(
         "aftercare",
@@ -65,6 +66,7 @@ const RULES: &[Rule] = &[
             "aftercare-embedded",
             "aftercare-gateway",
             "aftercare-kafka",
+            "aftercare-notify",
             "aftercare-runtime",
             "aftercare-schemas",
             "aftercare-sim",
@@ -81,11 +83,13 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap", &["aftercare"]),
     // in schemas: rows know how to be written
     ("clickhouse", &["aftercare-clickhouse", "aftercare-schemas"]),
+    ("hyper", &["aftercare-notify"]),
     ("libloading", &["aftercare-embedded"]),
+    ("openssl", &["aftercare-notify"]),
     ("prometheus", &["aftercare-gateway"]),
     ("rdkafka", &["aftercare-kafka"]),
     ("rdkafka-sys", &["aftercare-kafka"]),
-    ("tokio", &["aftercare", "aftercare-clickhouse", "aftercare-gateway"]),
+    ("tokio", &["aftercare", "aftercare-clickhouse", "aftercare-gateway", "aftercare-notify"]),
     ("tracing-subscriber", &["aftercare"]),
 ];
 
