@@ -34,6 +34,7 @@ fn settings(seed: u64) -> Settings {
         wearers_permille: 500,
         wear_days: 1,
         bad_records: 1,
+        ..Settings::default()
     }
 }
 

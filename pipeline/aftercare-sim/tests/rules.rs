@@ -10,7 +10,7 @@ use aftercare_core::facts::{self, Answer, Body, EnrolmentFact, FormFact, InputKi
 use aftercare_core::patient::{Changes, Patient, Verdict};
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
-use aftercare_schemas::wire::{self, ClinicalEvent, Enrolment, PromResponse};
+use aftercare_schemas::wire::{self, ClinicalEvent, CommerceEvent, Enrolment, PromResponse};
 use aftercare_sim::actual::Actual;
 use aftercare_sim::invariants::{self, Violation};
 use aftercare_sim::reference::{Limits, Reference};
@@ -52,6 +52,14 @@ impl Drive {
                 let r: ClinicalEvent = codec::decode(record.topic, Some(&record.value), None).unwrap();
                 let head =
                     head(InputKind::ClinicalEvent, r.id, r.revision, r.status, r.happened_at, &r, retry);
+                let patient = r.patient_id.to_owned();
+                self.offer(record, &patient, &head, &Body::Event, library);
+                patient
+            }
+            "commerce-events" => {
+                let r: CommerceEvent = codec::decode(record.topic, Some(&record.value), None).unwrap();
+                let head =
+                    head(InputKind::CommerceEvent, r.id, r.revision, r.status, r.happened_at, &r, retry);
                 let patient = r.patient_id.to_owned();
                 self.offer(record, &patient, &head, &Body::Event, library);
                 patient

@@ -29,9 +29,18 @@ fn world() -> Vec<SimRecord> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let days = 120;
     let start = Instant(now - i64::from(days) * DAY_MS);
-    let settings =
-        Settings { seed: 11, patients: 20, start, days, wearers_permille: 100, wear_days: 1, bad_records: 2 };
-    World::new(settings).collect()
+    let (seed, patients, bad_records) = (11, 20, 2);
+    World::new(Settings {
+        seed,
+        patients,
+        start,
+        days,
+        wearers_permille: 100,
+        wear_days: 1,
+        bad_records,
+        ..Settings::default()
+    })
+    .collect()
 }
 
 /// Whether a task can tell whose the record is; what it can't it refuses where it lies.

@@ -6,7 +6,7 @@ use aftercare_schemas::wire::{
 
 use crate::rng::Rng;
 
-use super::profile::{Profile, purpose};
+use super::profile::purpose;
 use super::story::{Story, Upload, What};
 use super::{DAY_MS, HOUR_MS, MINUTE_MS, Settings, SimRecord, framed};
 
@@ -103,7 +103,7 @@ fn place(settings: &Settings, kind: BadKind, number: u32, at: i64, rng: &mut Rng
     for _ in 0..TRIES {
         let patient =
             u32::try_from(rng.between(0, i64::from(settings.patients))).expect("a patient's number");
-        let story = Story::new(Profile::new(settings, patient), settings.seed);
+        let story = Story::new(settings, patient);
         if story.profile.enrolled_at + 10 * DAY_MS > at {
             continue;
         }

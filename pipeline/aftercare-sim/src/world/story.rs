@@ -2,8 +2,10 @@
 
 use crate::rng::Rng;
 
+use super::laboratory::{self, Sample};
 use super::profile::{Profile, purpose};
-use super::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::sessions::{self, Session};
+use super::{DAY_MS, HOUR_MS, MINUTE_MS, Settings};
 
 /// One record of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +23,18 @@ pub(super) enum What {
     Learned(Learned),
     /// The treatment took place.
     Treated,
-    /// Back in hospital, for so many days.
-    Readmitted { since: i64, days: i64 },
+    /// The hospital's record of the adverse event.
+    Struck { since: i64 },
+    /// Treatment goes on at home; first without its end.
+    Therapy { since: i64, until: i64, ended: bool },
+    /// A laboratory value.
+    Sample(Sample),
+    /// The clinician's choice that data flows and nothing is billed.
+    FreeMonitoring { chosen: bool },
     /// An upload; slot 0 is the baseline.
     Upload(Upload),
+    /// Somebody looks at one.
+    Session(Session),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,9 +59,8 @@ pub(super) struct Upload {
     pub(super) withdrawn: bool,
 }
 
-/// Questionnaires are due every so many days after the treatment.
-const SLOT_DAYS: i64 = 14;
-const SLOTS: u32 = 26;
+/// Who follows a patient whose clinician hands over.
+pub(super) const SUCCESSOR: &str = "doctor-99";
 
 /// A patient's story, in order of arrival.
 #[derive(Clone, Debug)]
@@ -61,30 +70,43 @@ pub(super) struct Story {
     /// By how much the second enrolment revision moves the treatment, ms.
     pub(super) moved_by: i64,
     pub(super) second_treated_at: Option<i64>,
+    /// From when on the successor follows the patient.
+    hands_over_at: Option<i64>,
 }
 
 impl Story {
-    pub(super) fn new(profile: Profile, seed: u64) -> Self {
-        let rng = &mut Rng::new(seed, &[purpose::STORY, u64::from(profile.number)]);
-        let mut story =
-            Self { profile, events: Vec::with_capacity(48), moved_by: 0, second_treated_at: None };
+    pub(super) fn new(settings: &Settings, patient: u32) -> Self {
+        let profile = Profile::new(settings, patient);
+        let rng = &mut Rng::new(settings.seed, &[purpose::STORY, u64::from(profile.number)]);
+        let slots = profile.treatment.facts().slots;
+        let events = Vec::with_capacity(64);
+        let mut story = Self { profile, events, moved_by: 0, second_treated_at: None, hands_over_at: None };
         story.enrol(rng);
         story.clinical_events(rng);
-        for slot in 0..=SLOTS {
-            story.questionnaire(slot, rng);
+        story.laboratory(rng);
+        for slot in 0..=slots {
+            story.questionnaire(slot, rng, settings);
         }
         story.events.sort_unstable();
         story
+    }
+
+    /// Who follows the patient at a time.
+    pub(super) fn clinician(&self, at: i64) -> &'static str {
+        if self.hands_over_at.is_some_and(|from| from <= at) { SUCCESSOR } else { self.profile.clinician }
     }
 
     fn enrol(&mut self, rng: &mut Rng) {
         let (enrolled_at, treated_at) = (self.profile.enrolled_at, self.profile.treated_at);
         // A few hospitals send their lists days later: the first upload comes before its enrolment.
         let late = if rng.permille(50) { rng.between(DAY_MS, 6 * DAY_MS) } else { rng.between(200, 5_000) };
-        let device_known = !rng.permille(300);
+        let device_known = self.profile.device.is_none() || !rng.permille(300);
         self.push(enrolled_at + late, What::Enrolled { device_known });
         if !device_known {
-            let at = treated_at.max(enrolled_at + late) + rng.between(HOUR_MS, 3 * DAY_MS);
+            // Mostly from the operation's report, some from an invoice weeks later.
+            let days = if rng.permille(150) { rng.between(20, 60) } else { 0 };
+            let learned_after = days * DAY_MS + rng.between(HOUR_MS, 3 * DAY_MS);
+            let at = treated_at.max(enrolled_at + late) + learned_after;
             self.push(at, What::Learned(Learned::Device));
         }
         if rng.permille(60) {
@@ -94,12 +116,24 @@ impl Story {
         }
         if rng.permille(80) {
             let at = treated_at + rng.between(30 * DAY_MS, 200 * DAY_MS);
+            self.hands_over_at = Some(at);
             self.push(at, What::Learned(Learned::Clinician));
         }
         if rng.permille(30) {
             let again_at = treated_at + rng.between(80 * DAY_MS, 200 * DAY_MS);
             self.second_treated_at = Some(again_at);
             self.push(again_at + rng.between(HOUR_MS, DAY_MS), What::Learned(Learned::SecondEpisode));
+        }
+        let contract = self.profile.treatment.facts().contract;
+        if contract.is_some() && !self.profile.pays_self && rng.permille(250) {
+            let at = treated_at + rng.between(DAY_MS, 60 * DAY_MS);
+            self.push(at, What::FreeMonitoring { chosen: true });
+            if rng.permille(200) {
+                self.push(
+                    at + rng.between(30 * DAY_MS, 120 * DAY_MS),
+                    What::FreeMonitoring { chosen: false },
+                );
+            }
         }
     }
 
@@ -110,23 +144,43 @@ impl Story {
         if rng.permille(40) {
             self.push(reported_at + rng.between(HOUR_MS, DAY_MS), What::Treated);
         }
-        if let Some(day) = self.profile.course.relapse_day()
-            && rng.permille(400)
-        {
-            let since = treated_at + whole_days(day + 30.0) * DAY_MS;
-            let days = rng.between(2, 9);
-            self.push(since + days * DAY_MS + rng.between(HOUR_MS, DAY_MS), What::Readmitted { since, days });
+        let Some((adverse, since)) = self.profile.course.adverse.zip(self.profile.onset_at()) else { return };
+        let left_at = since + adverse.stay_days * DAY_MS;
+        if adverse.recorded {
+            self.push(left_at + rng.between(HOUR_MS, DAY_MS), What::Struck { since });
+        }
+        if adverse.kind.needs_therapy() && rng.permille(700) {
+            let until = left_at + rng.between(15, 50) * DAY_MS;
+            let known_at = left_at + rng.between(HOUR_MS, 3 * DAY_MS);
+            let ended_at = until + rng.between(HOUR_MS, 5 * DAY_MS);
+            self.push(known_at, What::Therapy { since: left_at, until, ended: false });
+            self.push(ended_at, What::Therapy { since: left_at, until, ended: true });
         }
     }
 
-    fn questionnaire(&mut self, slot: u32, rng: &mut Rng) {
+    fn laboratory(&mut self, rng: &mut Rng) {
+        let samples: Vec<Sample> = laboratory::samples(&self.profile).collect();
+        for sample in samples {
+            let (skipped, copied) = (rng.permille(80), rng.permille(30));
+            let at = sample.sampled_at + rng.between(3 * HOUR_MS, 3 * DAY_MS);
+            let again_at = at + rng.between(HOUR_MS, DAY_MS);
+            if !skipped {
+                self.push(at, What::Sample(sample));
+                if copied {
+                    self.push(again_at, What::Sample(sample));
+                }
+            }
+        }
+    }
+
+    fn questionnaire(&mut self, slot: u32, rng: &mut Rng, settings: &Settings) {
         let p = &self.profile;
         let (enrolled_at, treated_at) = (p.enrolled_at, p.treated_at);
         let answers = rng.permille(p.answers_permille.max(if slot == 0 { 930 } else { 0 }));
         let answered_at = if slot == 0 {
             rng.between(enrolled_at + HOUR_MS, treated_at - 6 * HOUR_MS)
         } else {
-            let due = treated_at + i64::from(slot) * SLOT_DAYS * DAY_MS;
+            let due = treated_at + i64::from(slot) * p.treatment.facts().slot_days * DAY_MS;
             due + rng.between(-3 * DAY_MS, 5 * DAY_MS)
         };
         let uploaded_at = answered_at + offline(rng);
@@ -134,7 +188,8 @@ impl Story {
         let at = uploaded_at + rng.between(30, 3_000);
         let (copies, fate) = (rng.permille(40), rng.between(0, 1000));
         let (again, later) = (rng.between(1_000, 2 * DAY_MS), rng.between(MINUTE_MS, 20 * DAY_MS));
-        if !answers {
+        let gave_up = p.gives_up_days.is_some_and(|days| answered_at > treated_at + days * DAY_MS);
+        if !answers || gave_up || p.is_in_hospital(answered_at) {
             return;
         }
         self.push(at, What::Upload(upload));
@@ -148,6 +203,26 @@ impl Story {
             30..34 => self.push(at - 20, What::Upload(Upload { uploaded_at: uploaded_at - 20, ..second })),
             34..44 => self.push(at + later, What::Upload(Upload { withdrawn: true, ..second })),
             _ => {}
+        }
+        if settings.sessions {
+            self.review(upload, settings.seed);
+        }
+    }
+
+    /// Draws of its own: a world with sessions has the same other records as one without.
+    fn review(&mut self, upload: Upload, seed: u64) {
+        let labels = [purpose::SESSION, u64::from(self.profile.number), u64::from(upload.slot)];
+        let rng = &mut Rng::new(seed, &labels);
+        let Some(session) = sessions::about(upload, self.clinician(upload.uploaded_at), rng) else { return };
+        let (open_first, copied) = (rng.permille(40), rng.permille(30));
+        let at = session.ended_at + rng.between(300, 20_000);
+        if open_first {
+            self.push(session.started_at + 500, What::Session(Session { open: true, ..session }));
+        }
+        let closed = Session { revision: if open_first { 2 } else { 1 }, ..session };
+        self.push(at, What::Session(closed));
+        if copied {
+            self.push(at + rng.between(1_000, DAY_MS), What::Session(closed));
         }
     }
 
@@ -163,9 +238,4 @@ fn offline(rng: &mut Rng) -> i64 {
         900..990 => rng.between(2 * HOUR_MS, 6 * DAY_MS),
         _ => rng.between(15 * DAY_MS, 25 * DAY_MS),
     }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "a few hundred days")]
-fn whole_days(days: f64) -> i64 {
-    days as i64
 }

@@ -58,6 +58,7 @@ fn records(seed: u64, now: i64) -> impl Iterator<Item = SimRecord> {
             wearers_permille: 250,
             wear_days: 1,
             bad_records: 1,
+            ..Settings::default()
         })
     })
 }
