@@ -24,10 +24,27 @@ const METRICS: [(&str, &str); 15] = [
 ];
 
 impl Metric {
+    /// Beats of the heart a minute.
+    pub const HEART_RATE: Metric = Metric(1);
+    /// Systolic blood pressure.
+    pub const SYSTOLIC_PRESSURE: Metric = Metric(2);
+
     /// The metric at this position; `None` for 0 (unknown) and for positions that no metric has.
     #[must_use]
     pub fn at(position: u8) -> Option<Self> {
         (position > 0 && usize::from(position) < METRICS.len()).then_some(Self(position))
+    }
+
+    /// The metric of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        (1..).map_while(Self::at).find(|metric| metric.name() == name)
+    }
+
+    /// Whether its readings count something (steps, doses), so that those of a day add up.
+    #[must_use]
+    pub fn adds_up(self) -> bool {
+        matches!(self.name(), "steps" | "sleep_duration" | "doses_taken" | "doses_due")
     }
 
     /// Its position.

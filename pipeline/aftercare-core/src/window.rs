@@ -1,6 +1,6 @@
 //! Tumbling windows over the readings of one metric of one device.
 //!
-//! A window keeps its readings and its statistics are computed from them, over fixed-point integers: neither the order
+//! A window keeps its readings, and its statistics ([`crate::vital::Summary`]) are computed from them, over fixed-point integers: neither the order
 //! of arrival nor the machine can change a bit of the result.
 
 use smallvec::SmallVec;
@@ -42,10 +42,16 @@ impl Micros {
 
     /// Back in the metric's unit.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "10^13 fits a double exactly")]
     pub fn to_units(self) -> f64 {
-        self.0 as f64 / MICROS_PER_UNIT
+        micros_to_units(self.0)
     }
+}
+
+/// Millionths in whole units.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "10^13 fits a double exactly")]
+pub fn micros_to_units(micros: i64) -> f64 {
+    micros as f64 / MICROS_PER_UNIT
 }
 
 /// Which window a moment belongs to: windows since 1970, and milliseconds within the window.
@@ -153,26 +159,27 @@ impl Points {
         rest.is_empty().then(|| Self(points.iter().map(point).collect()))
     }
 
-    /// The window's statistics; `None` for an empty window.
+    /// The values in millionths of the metric's unit, by time.
+    pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
+        self.0.iter().map(|point| { point.value }.0)
+    }
+
+    /// When the last of them was measured, milliseconds since the window's start.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "correctly rounded conversions of exact integers")]
-    pub fn stats(&self) -> Option<WindowStats> {
-        let n = i128::try_from(self.0.len()).expect("a window has at most 300,000 readings");
-        let values = || self.0.iter().map(|p| i128::from({ p.value }.0));
-        let (min, max) = (values().min()?, values().max()?);
-        let sum: i128 = values().sum();
-        let squares: i128 = values().map(|v| v * v).sum();
-        let sd = (n > 1).then(|| {
-            let scatter = n * squares - sum * sum;
-            (scatter as f64 / (n * (n - 1)) as f64).sqrt() / MICROS_PER_UNIT
-        });
-        Some(WindowStats {
-            readings: u32::try_from(n).expect("a window has at most 300,000 readings"),
-            mean: sum as f64 / n as f64 / MICROS_PER_UNIT,
-            sd,
-            min: min as f64 / MICROS_PER_UNIT,
-            max: max as f64 / MICROS_PER_UNIT,
-        })
+    pub fn last_offset_ms(&self) -> Option<u32> {
+        self.0.last().map(|point| point.offset_ms)
+    }
+
+    /// In how many of the window's 5 minutes there is a reading.
+    #[must_use]
+    pub fn minutes(&self) -> u32 {
+        let mut minutes = [false; 5];
+        for point in &self.0 {
+            if let Some(minute) = minutes.get_mut(point.offset_ms as usize / 60_000) {
+                *minute = true;
+            }
+        }
+        minutes.iter().map(|minute| u32::from(*minute)).sum()
     }
 }
 
@@ -194,6 +201,7 @@ pub struct WindowStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vital::Summary;
 
     fn micros(value: f64) -> Micros {
         Micros::from_units(value).unwrap()
@@ -210,7 +218,7 @@ mod tests {
             assert_eq!(backward.insert(at, micros(v)), ReadingVerdict::Accepted);
         }
         assert_eq!(forward, backward);
-        let stats = forward.stats().unwrap();
+        let stats = Summary::of([&forward]).stats().unwrap();
         let exact = (stats.readings, stats.min.to_bits(), stats.max.to_bits());
         assert_eq!(exact, (4, 59.0f64.to_bits(), 180.333_333f64.to_bits()));
         assert!((stats.mean - 90.170_833_25).abs() < 1e-9);
@@ -232,8 +240,11 @@ mod tests {
         points.insert(10, micros(60.0));
         assert_eq!(points.insert(10, micros(60.000_000_4)), ReadingVerdict::Duplicate);
         assert_eq!(points.insert(10, micros(61.0)), ReadingVerdict::Conflicting);
-        assert_eq!(points.stats().map(|s| (s.readings, s.max.to_bits())), Some((1, 60.0f64.to_bits())));
-        assert_eq!(points.stats().unwrap().sd, None);
+        assert_eq!(
+            Summary::of([&points]).stats().map(|s| (s.readings, s.max.to_bits())),
+            Some((1, 60.0f64.to_bits()))
+        );
+        assert_eq!(Summary::of([&points]).stats().unwrap().sd, None);
         points.remove(11);
         points.remove(10);
         assert_eq!(points, Points::default());

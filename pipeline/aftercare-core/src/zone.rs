@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
 
 use crate::documents::Schedule;
 use crate::time::Instant;
@@ -58,6 +59,32 @@ pub(crate) fn day_of_date(date: Date) -> i64 {
     i64::from(EPOCH.until(date).map_or(0, |span| span.get_days()))
 }
 
+/// A calendar day in a time zone. Most have 24 hours, some 23 or 25.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Day {
+    /// Its first moment.
+    pub start: Instant,
+    /// The first moment of the next day.
+    pub end: Instant,
+}
+
+impl Day {
+    /// Whether `at` lies in the day.
+    #[must_use]
+    pub fn contains(&self, at: Instant) -> bool {
+        self.start <= at && at < self.end
+    }
+}
+
+impl Zone {
+    /// The calendar day that `at` lies in.
+    #[must_use]
+    pub fn day_span(&self, at: Instant) -> Day {
+        let day = self.day(at);
+        Day { start: self.start_of(day), end: self.start_of(day.saturating_add(1)) }
+    }
+}
+
 /// Zones by name, the one used last at hand.
 #[derive(Clone, Debug, Default)]
 pub struct Zones(Option<(String, Zone)>);
@@ -66,16 +93,18 @@ impl Zones {
     /// The calendar day at `at` in the zone of that name, as days since 1970-01-01; in UTC without a name or where the
     /// database has none of that name.
     pub fn day(&mut self, name: Option<&str>, at: Instant) -> i64 {
-        let Some(name) = name else { return Zone::UTC.day(at) };
-        match &self.0 {
-            Some((known, zone)) if known == name => zone.day(at),
-            _ => {
-                let zone = Zone::named(name).unwrap_or(Zone::UTC);
-                let day = zone.day(at);
-                self.0 = Some((name.to_owned(), zone));
-                day
-            }
-        }
+        self.of(name).day(at)
+    }
+
+    /// The zone of that name; UTC without a name or where the database has none of that name.
+    pub fn of(&mut self, name: Option<&str>) -> &Zone {
+        static UTC: Zone = Zone::UTC;
+        let Some(name) = name else { return &UTC };
+        let (_, zone) = match self.0.take() {
+            Some(known) if known.0 == name => self.0.insert(known),
+            _ => self.0.insert((name.to_owned(), Zone::named(name).unwrap_or(Zone::UTC))),
+        };
+        zone
     }
 }
 
@@ -159,6 +188,22 @@ mod tests {
         // 2024-06-30T23:30Z is already July in London; 2024-12-31T23:30Z is not yet 2025
         assert_eq!(london.day(Instant(1_719_790_200_000)), 19_905);
         assert_eq!(london.day(Instant(1_735_687_800_000)), 20_088);
+    }
+
+    #[test]
+    fn a_day_lasts_until_the_next_begins() {
+        let hours = |zone: &str, at: i64| {
+            let day = Zone::named(zone).unwrap().day_span(Instant(at));
+            assert!(day.contains(Instant(at)) && !day.contains(day.end));
+            (day.start.0 / 1000, (day.end.0 - day.start.0) / 3_600_000)
+        };
+        assert_eq!(hours("Asia/Shanghai", 1_735_700_000_000), (1_735_660_800, 24));
+        // 2024-03-31 and 2024-10-27, when the clocks of Berlin move
+        assert_eq!(hours("Europe/Berlin", 1_711_875_600_000), (1_711_839_600, 23));
+        assert_eq!(hours("Europe/Berlin", 1_730_019_600_000), (1_729_980_000, 25));
+        // 2018-11-04 began at 01:00 in São Paulo
+        assert_eq!(hours("America/Sao_Paulo", 1_541_350_800_000), (1_541_300_400, 23));
+        assert_eq!(hours("Asia/Kathmandu", 1_735_700_000_000), (1_735_668_900, 24));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
-use aftercare_core::window::{Micros, ReadingVerdict, WINDOW_MS, window_of, window_start};
+use aftercare_core::vital::WindowRow;
+use aftercare_core::window::{Micros, ReadingVerdict, window_of};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
 use aftercare_stream::changelog::State;
@@ -229,25 +230,38 @@ impl<L: TaskLog> Task<L> {
         let (Some(entry), Some(series)) = (device.window(window), device.series_of(window.metric())) else {
             return Ok(());
         };
-        let Some(stats) = entry.points.stats().filter(|_| entry.dirty) else { return Ok(()) };
-        let start = window_start(entry.index);
+        if !entry.dirty {
+            return Ok(());
+        }
         let metric = Metric::at(series.metric).expect("only known metrics have series");
+        let target = self.library.vitals().and_then(|rules| rules.target(metric));
+        let Some(row) = WindowRow::of_points(entry.index, &entry.points, target) else { return Ok(()) };
+        self.write_window(window.device(), metric, &row)?;
+        let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
+        operation::mark_issued(&mut self.tx, window, entry);
+        Ok(())
+    }
+
+    /// Writes the row of a window of any length.
+    fn write_window(&mut self, no: DeviceNo, metric: Metric, row: &WindowRow) -> Result<(), TaskError> {
+        let device = self.state.device(no);
         let patient = self.state.patient(device.patient);
-        let who = patient.patient.attribution_at(start);
-        let (tick, source) = (self.state.meta.tick, source_word(series.source));
+        let who = patient.patient.attribution_at(row.start);
+        let source = device.series_of(metric.position()).map_or("live", |series| source_word(series.source));
+        let tick = self.state.meta.tick;
         self.pen.row(&mut self.log, &mut self.counted, WINDOWS, &patient.id, |version| wire::Window {
             version,
             patient_id: &patient.id,
             device_id: device.ids().1,
             metric: metric.name(),
             unit: metric.unit(),
-            window_start: start.0,
-            length_s: u32::try_from(WINDOW_MS / 1000).expect("300"),
-            readings: stats.readings,
-            mean: stats.mean,
-            sd: stats.sd,
-            min: stats.min,
-            max: stats.max,
+            window_start: row.start.0,
+            length_s: row.length_s,
+            readings: row.stats.readings,
+            mean: row.stats.mean,
+            sd: row.stats.sd,
+            min: row.stats.min,
+            max: row.stats.max,
             stored_at: tick,
             organisation: who.organisation,
             care_team: who.care_team,
@@ -255,15 +269,12 @@ impl<L: TaskLog> Task<L> {
             manufacturer: who.manufacturer,
             procedure: who.procedure,
             source,
-            p10: None,
-            p50: None,
-            p90: None,
-            coverage: None,
-            in_range: None,
-        })?;
-        let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
-        operation::mark_issued(&mut self.tx, window, entry);
-        Ok(())
+            p10: Some(row.p10),
+            p50: Some(row.p50),
+            p90: Some(row.p90),
+            coverage: Some(row.coverage),
+            in_range: row.in_range,
+        })
     }
 
     fn late(

@@ -8,6 +8,7 @@ mod instrument;
 mod plan;
 mod read_instrument;
 mod reader;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -16,11 +17,16 @@ pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
 pub use reader::Problem;
+pub use vitals::{VitalMetric, VitalsDocument};
 
 /// The kind of document that holds an instrument.
 pub const INSTRUMENT: &str = "instrument";
 /// The kind of document that holds a plan.
 pub const PLAN: &str = "plan";
+/// The kind of document that says how vital signs are looked at.
+pub const VITALS: &str = "vitals";
+/// The id of the document of vital signs that holds for every patient.
+pub const HOME_VITALS: &str = "home-vitals";
 
 macro_rules! shipped {
     ($($kind:ident $folder:literal $id:literal),* $(,)?) => {
@@ -29,7 +35,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 15] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 16] = shipped![
     INSTRUMENT "instruments" "saq-7",
     INSTRUMENT "instruments" "eq-5d-3l",
     INSTRUMENT "instruments" "eq-5d-5l",
@@ -45,6 +51,7 @@ pub const SHIPPED: [(&str, &str, &str); 15] = shipped![
     PLAN "plans" "hip-replacement",
     PLAN "plans" "kidney-transplant",
     PLAN "plans" "nhs-eq5d",
+    VITALS "vitals" "home-vitals",
 ];
 
 type Versions<T> = BTreeMap<i32, T>;
@@ -56,6 +63,7 @@ type Name = (Box<str>, Box<str>);
 pub struct Library {
     instruments: Shelf<InstrumentDocument>,
     plans: Shelf<PlanDocument>,
+    vitals: Shelf<VitalsDocument>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -72,7 +80,7 @@ impl Library {
         BUILTIN.clone()
     }
 
-    /// Adds a document. Instruments and plans are read and checked, other kinds are kept as text. The same version with
+    /// Adds a document. Instruments, plans and documents of vital signs are read and checked, other kinds are kept as text. The same version with
     /// the same text again changes nothing.
     ///
     /// # Errors
@@ -94,6 +102,11 @@ impl Library {
                 let document = PlanDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
                 self.plans.put(document.id.clone(), version, document);
+            }
+            VITALS => {
+                let document = VitalsDocument::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.vitals.put(document.id.clone(), version, document);
             }
             _ => {}
         }
@@ -121,6 +134,11 @@ impl Library {
     /// The newest version of the plan `id`.
     pub fn plan(&self, id: &str) -> Option<&Arc<PlanDocument>> {
         self.plans.get(id, None)
+    }
+
+    /// The newest version of the document of vital signs that holds for every patient.
+    pub fn vitals(&self) -> Option<&Arc<VitalsDocument>> {
+        self.vitals.get(HOME_VITALS, None)
     }
 
     /// The text of any document; `None` as version: the newest known.

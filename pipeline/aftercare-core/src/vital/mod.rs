@@ -1,5 +1,16 @@
 //! Vital signs of one patient: what their windows say beyond the single number.
 
+mod baseline;
+mod book;
 mod fact;
+mod moment;
+pub mod news2;
+mod summary;
+mod window;
 
+pub use baseline::Deviation;
+pub use book::{OF_ALL_DEVICES, SeriesKey, VitalBook, slots_in};
 pub use fact::VitalFact;
+pub use moment::{News2At, Surge, news2_at, surge_at};
+pub use summary::Summary;
+pub use window::{HOUR_MS, SLOTS_PER_HOUR, Target, WindowRow, by_day, hour_of, hour_start, windows_of};

@@ -1,0 +1,289 @@
+//! What a task keeps about one patient's vital signs beside the live windows: days that are not over yet, the values of
+//! the days before, and what was issued about moments that may still change.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::baseline::Deviation;
+use super::summary::Summary;
+use crate::documents::VitalsDocument;
+use crate::metric::Metric;
+use crate::time::{Instant, MS_PER_DAY, Millis};
+use crate::window::{WINDOW_MS, micros_to_units};
+use crate::zone::Day;
+
+/// How many days before the newest keep their values: four weeks of baseline for each day of the last week.
+const KEPT_DAYS: i64 = 35;
+
+/// How many days before the newest are judged again when a value changes: a telephone may have been away for so long
+/// while another device went on.
+const REJUDGED_DAYS: i64 = 7;
+
+/// How many 5-minute windows behind the newest the book knows what was issued about them: more than stay live.
+const REMEMBERED_SLOTS: i64 = 60;
+
+/// A series of readings of one patient: the number of the device, and the metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesKey {
+    /// Number of the device, of the caller's choice.
+    pub device: u32,
+    /// What it measures.
+    pub metric: Metric,
+}
+
+/// A day of a series that may still change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct OpenDay {
+    device: u32,
+    metric: u8,
+    day: Day,
+    /// The readings of its hours that have ended.
+    ended: Summary,
+    /// It changed since its row was issued.
+    dirty: bool,
+    /// A row of it exists.
+    issued: bool,
+    /// It was over when it was last issued.
+    judged: bool,
+}
+
+/// The value of one day of one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct DayValue {
+    start: Instant,
+    device: u32,
+    readings: u32,
+    /// Millionths of the metric's unit: the median, or the sum of what adds up.
+    value: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct MetricDays {
+    metric: u8,
+    /// By start and device.
+    days: Vec<DayValue>,
+}
+
+/// What was issued about one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Issued {
+    /// The 5-minute window.
+    slot: i64,
+    device: u32,
+    digest: u32,
+}
+
+/// The vital signs of one patient. Serialises for the changelog; the layout is part of the state's version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VitalBook {
+    open: SmallVec<[Box<OpenDay>; 1]>,
+    values: Vec<MetricDays>,
+    issued: Vec<Issued>,
+}
+
+/// Names the score of a moment in [`VitalBook::renew`] instead of a device.
+pub const OF_ALL_DEVICES: u32 = u32::MAX;
+
+impl VitalBook {
+    /// Adds an hour of readings that has ended to its day.
+    pub fn add_ended(&mut self, series: SeriesKey, day: Day, hour: &Summary) {
+        let open = self.open_day(series, day);
+        open.ended.merge(hour);
+        open.dirty = true;
+    }
+
+    fn open_day(&mut self, series: SeriesKey, day: Day) -> &mut OpenDay {
+        let key = (series.device, series.metric.position(), day);
+        let at = match self.open.binary_search_by_key(&key, |open| (open.device, open.metric, open.day)) {
+            Ok(at) => at,
+            Err(at) => {
+                let (device, metric, day) = key;
+                let ended = Summary::default();
+                let new = OpenDay { device, metric, day, ended, dirty: true, issued: false, judged: false };
+                self.open.insert(at, Box::new(new));
+                at
+            }
+        };
+        &mut self.open[at]
+    }
+
+    fn find(&self, series: SeriesKey, day: Day) -> Option<&OpenDay> {
+        self.of(series).find(|open| open.day == day)
+    }
+
+    fn of(&self, series: SeriesKey) -> impl Iterator<Item = &OpenDay> {
+        let key = (series.device, series.metric.position());
+        self.open.iter().map(|open| &**open).filter(move |open| (open.device, open.metric) == key)
+    }
+
+    /// The readings of the day's hours that have ended.
+    #[must_use]
+    pub fn ended(&self, series: SeriesKey, day: Day) -> Summary {
+        self.find(series, day).map(|open| open.ended.clone()).unwrap_or_default()
+    }
+
+    /// Days of the series that changed since their rows were issued.
+    pub fn dirty_days(&self, series: SeriesKey) -> impl Iterator<Item = Day> + '_ {
+        self.of(series).filter(|open| open.dirty).map(|open| open.day)
+    }
+
+    /// Days of the series of which rows were issued, and which have no hour that ended.
+    pub fn days_of_live_hours(&self, series: SeriesKey) -> impl Iterator<Item = Day> + '_ {
+        self.of(series).filter(|open| open.issued && open.ended.readings() == 0).map(|open| open.day)
+    }
+
+    /// Days of the series that end at or before `until`.
+    pub fn days_until(&self, series: SeriesKey, until: Instant) -> impl Iterator<Item = Day> + '_ {
+        self.of(series).filter(move |open| open.day.end <= until).map(|open| open.day)
+    }
+
+    /// Days that are over at `tick` and have not been judged since.
+    pub fn days_over(&self, tick: Instant) -> impl Iterator<Item = (SeriesKey, Day)> + '_ {
+        let over = self.open.iter().filter(move |open| !open.judged && open.day.end <= tick);
+        over.filter_map(|open| Some((Metric::at(open.metric)?, open)))
+            .map(|(metric, open)| (SeriesKey { device: open.device, metric }, open.day))
+    }
+
+    /// When the next day ends that has not been judged.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.open.iter().filter(|open| !open.judged).map(|open| open.day.end).min()
+    }
+
+    /// The row of the day is issued, with `over` after its end.
+    pub fn issued(&mut self, series: SeriesKey, day: Day, over: bool) {
+        let open = self.open_day(series, day);
+        (open.dirty, open.issued, open.judged) = (false, true, over);
+    }
+
+    /// Nothing can change the day any more, or it turned out to be none.
+    pub fn close(&mut self, series: SeriesKey, day: Day) {
+        let key = (series.device, series.metric.position(), day);
+        self.open.retain(|open| (open.device, open.metric, open.day) != key);
+    }
+
+    /// Takes the day's value, of all of its readings; `None`: it has none. Answers which days of the metric have to be
+    /// judged (again): none if nothing changed.
+    pub fn set_value(&mut self, series: SeriesKey, day: Day, summary: Option<&Summary>) -> Vec<Instant> {
+        let new = summary.and_then(|summary| {
+            let adds_up = series.metric.adds_up();
+            let value = if adds_up { Some(summary.sum_micros()) } else { summary.quantile_micros(500) };
+            let readings = summary.readings();
+            Some(DayValue { start: day.start, device: series.device, readings, value: value? })
+        });
+        let days = self.days_mut(series.metric);
+        let known = days.iter().position(|v| (v.start, v.device) == (day.start, series.device));
+        if known.map(|at| days[at]) == new {
+            return Vec::new();
+        }
+        if let Some(at) = known {
+            days.remove(at);
+        }
+        if let Some(new) = new {
+            let at = days.partition_point(|v| (v.start, v.device) < (new.start, new.device));
+            days.insert(at, new);
+        }
+        let Some(newest) = days.last().map(|v| v.start) else { return Vec::new() };
+        days.retain(|v| v.start >= days_before(newest, KEPT_DAYS));
+        let from = day.start.max(days_before(newest, REJUDGED_DAYS));
+        let mut judged: Vec<Instant> = days.iter().map(|v| v.start).filter(|start| *start >= from).collect();
+        judged.dedup();
+        judged
+    }
+
+    fn days_mut(&mut self, metric: Metric) -> &mut Vec<DayValue> {
+        let position = metric.position();
+        let at = match self.values.binary_search_by_key(&position, |m| m.metric) {
+            Ok(at) => at,
+            Err(at) => {
+                self.values.insert(at, MetricDays { metric: position, days: Vec::new() });
+                at
+            }
+        };
+        &mut self.values[at].days
+    }
+
+    fn days(&self, metric: Metric) -> &[DayValue] {
+        let found = self.values.iter().find(|m| m.metric == metric.position());
+        found.map(|m| m.days.as_slice()).unwrap_or_default()
+    }
+
+    /// The metric's value of the day: that of the device with the most readings, of several the least value.
+    fn value(&self, metric: Metric, start: Instant) -> Option<i64> {
+        let of_day = self.days(metric).iter().filter(|v| v.start == start);
+        let best = of_day.max_by_key(|v| (v.readings, std::cmp::Reverse(v.value)))?;
+        Some(best.value)
+    }
+
+    /// The day against the days before it; `None` where it has no value, or too few of those have one.
+    #[must_use]
+    pub fn deviation(&self, metric: Metric, start: Instant, rules: &VitalsDocument) -> Option<Deviation> {
+        let value = self.value(metric, start)?;
+        let earliest = days_before(start, rules.baseline_days.into());
+        let mut starts: Vec<Instant> = self.days(metric).iter().map(|v| v.start).collect();
+        starts.dedup();
+        let before = starts.into_iter().filter(|day| (earliest..start).contains(day));
+        let mut before: Vec<i64> = before.filter_map(|day| self.value(metric, day)).collect();
+        if before.len() < usize::try_from(rules.baseline_days_min).unwrap_or(usize::MAX) {
+            return None;
+        }
+        Deviation::of(value, &mut before)
+    }
+
+    /// Doses taken and due of the day; `None` where none was due. Without a word of any taken, none was.
+    #[must_use]
+    pub fn adherence(&self, start: Instant) -> Option<(u32, u32)> {
+        let doses = |name| {
+            let micros = self.value(Metric::named(name)?, start)?;
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped to the range"
+            )]
+            Some(micros_to_units(micros).round().clamp(0.0, f64::from(u32::MAX)) as u32)
+        };
+        let due = doses("doses_due").filter(|due| *due > 0)?;
+        Some((doses("doses_taken").unwrap_or(0), due))
+    }
+
+    /// Whether what holds at the 5-minute window (`None`: nothing) differs from what was issued about it; remembers it
+    /// as issued.
+    pub fn renew(&mut self, device: u32, slot: i64, digest: Option<u32>) -> bool {
+        let known = self.issued.iter().position(|issued| (issued.device, issued.slot) == (device, slot));
+        match (known, digest) {
+            (None, None) => false,
+            (Some(at), Some(digest)) => {
+                let changed = self.issued[at].digest != digest;
+                self.issued[at].digest = digest;
+                changed
+            }
+            (Some(at), None) => {
+                self.issued.remove(at);
+                true
+            }
+            (None, Some(digest)) => {
+                self.issued.retain(|issued| issued.slot > slot - REMEMBERED_SLOTS);
+                self.issued.push(Issued { slot, device, digest });
+                true
+            }
+        }
+    }
+
+    /// Whether anything was issued about the 5-minute window.
+    #[must_use]
+    pub fn knows(&self, device: u32, slot: i64) -> bool {
+        self.issued.iter().any(|issued| (issued.device, issued.slot) == (device, slot))
+    }
+}
+
+/// A moment no later than the start of the day so many days before, and later than that of the day before it: days have
+/// 23 to 25 hours.
+fn days_before(start: Instant, days: i64) -> Instant {
+    start.saturating_sub(Millis(days * MS_PER_DAY + MS_PER_DAY / 2))
+}
+
+/// How many 5-minute windows cover so many minutes, at least one.
+#[must_use]
+pub fn slots_in(minutes: u32) -> i64 {
+    (i64::from(minutes) * 60_000 / WINDOW_MS).max(1)
+}

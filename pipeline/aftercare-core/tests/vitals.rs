@@ -1,0 +1,206 @@
+//! Vital signs: NEWS2 against its vectors, what a patient's book says of days, in any order.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aftercare_core::documents::Library;
+use aftercare_core::metric::Metric;
+use aftercare_core::time::{Instant, Millis};
+use aftercare_core::vital::news2::{News2, Spo2Scale, Vitals};
+use aftercare_core::vital::{SeriesKey, Summary, VitalBook};
+use aftercare_core::window::{Micros, Points};
+use aftercare_core::zone::{Day, Zone};
+
+/// The vectors of NEWS2 beside the checkout; `None`, with a message, where they are not there.
+fn vectors() -> Option<Vec<csv::StringRecord>> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("AFTERCARE_DATA").map_or_else(beside, PathBuf::from);
+    let path = folder.join("prom_vectors/news2.csv");
+    if !path.exists() {
+        println!("skipped: prom_vectors/news2.csv is not at hand; set AFTERCARE_DATA to its folder");
+        return None;
+    }
+    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
+    Some(reader.records().map(Result::unwrap).collect())
+}
+
+#[test]
+fn news2_equals_its_vectors() {
+    let Some(vectors) = vectors() else { return };
+    for row in &vectors {
+        let whole = |at: usize| row[at].parse::<i64>().unwrap();
+        let vitals = Vitals {
+            respiration_rate: whole(1),
+            oxygen_saturation: whole(2),
+            on_oxygen: whole(3) == 1,
+            systolic_pressure: whole(5),
+            pulse: whole(6),
+            consciousness: i64::try_from("ACVPU".find(&row[7]).unwrap()).unwrap(),
+            temperature_tenths: row[4].replace('.', "").parse().unwrap(),
+        };
+        let scale = if &row[0] == "2" { Spo2Scale::Two } else { Spo2Scale::One };
+        let news2 = News2::of(&vitals, scale);
+        let found = (i64::from(news2.score), i64::from(news2.any_three()), news2.band().replace('_', "-"));
+        assert_eq!(found, (whole(8), whole(9), row[10].to_owned()), "{row:?}");
+    }
+    println!("NEWS2: {} vectors equal", vectors.len());
+    assert!(vectors.len() > 30);
+}
+
+const WRIST: SeriesKey = SeriesKey { device: 3, metric: HEART_RATE };
+const HEART_RATE: Metric = Metric::HEART_RATE;
+
+fn summary(values: &[f64]) -> Summary {
+    let mut points = Points::default();
+    for (offset, value) in (0..).zip(values) {
+        points.insert(offset, Micros::from_units(*value).unwrap());
+    }
+    Summary::of([&points])
+}
+
+/// Day `n` of a patient in Berlin, from 2024-10-01 on: the clocks go back on day 26.
+fn day(n: i64) -> Day {
+    let noon = Instant(1_727_776_800_000).saturating_add(Millis::days(n));
+    Zone::named("Europe/Berlin").unwrap().day_span(noon)
+}
+
+fn value_of_day(n: i64) -> f64 {
+    60.0 + f64::from(i32::try_from(n * 7 % 5).unwrap())
+}
+
+fn deviations(book: &VitalBook) -> BTreeMap<i64, (f64, f64, Option<f64>)> {
+    let library = Library::builtin();
+    let found = (0..60).filter_map(|n| {
+        let d = book.deviation(HEART_RATE, day(n).start, library.vitals().unwrap())?;
+        Some((n, (d.value, d.median, d.robust_z)))
+    });
+    found.collect()
+}
+
+#[test]
+fn a_day_is_judged_by_the_28_days_before_it() {
+    let mut book = VitalBook::default();
+    for n in 0..40 {
+        let judged = book.set_value(WRIST, day(n), Some(&summary(&[value_of_day(n)])));
+        assert_eq!(judged, [day(n).start], "day {n}");
+    }
+    let judged = deviations(&book);
+    assert_eq!(
+        (judged.first_key_value().unwrap().0, judged.len()),
+        (&(4 + 7), 40 - 4 - 7),
+        "35 days are kept"
+    );
+    let (value, median, robust_z) = judged[&39];
+    assert!((value - 63.0).abs() < 1e-9 && (median - 62.0).abs() < 1e-9, "{judged:?}");
+    assert!((robust_z.unwrap() - 0.6745).abs() < 1e-9);
+    // A late reading changes day 36: the days from it on are judged anew.
+    let judged = book.set_value(WRIST, day(36), Some(&summary(&[99.0])));
+    assert_eq!(judged, [36, 37, 38, 39].map(|n| day(n).start));
+    assert_eq!(book.set_value(WRIST, day(36), Some(&summary(&[99.0]))), []);
+}
+
+#[test]
+fn the_order_of_days_does_not_matter() {
+    let other = SeriesKey { device: 9, ..WRIST };
+    let mut facts: Vec<(SeriesKey, i64, Vec<f64>)> =
+        (0..30).map(|n| (WRIST, n, vec![value_of_day(n); 5])).collect();
+    facts.extend((10..20).map(|n| (other, n, vec![80.0; if n % 2 == 0 { 4 } else { 6 }])));
+    let book = |facts: &[(SeriesKey, i64, Vec<f64>)]| {
+        let mut book = VitalBook::default();
+        for (series, n, values) in facts {
+            book.set_value(*series, day(*n), Some(&summary(values)));
+        }
+        book
+    };
+    let forward = book(&facts);
+    facts.reverse();
+    assert_eq!(deviations(&book(&facts)), deviations(&forward));
+    facts.sort_by_key(|(_, n, _)| n * 17 % 31);
+    assert_eq!(deviations(&book(&facts)), deviations(&forward));
+    // The device with the most readings of the day counts.
+    let judged = deviations(&forward);
+    assert!((judged[&11].0 - 80.0).abs() < 1e-9 && judged[&12].0 < 70.0, "{judged:?}");
+}
+
+#[test]
+fn adherence_is_doses_taken_of_doses_due_of_a_day() {
+    let of = |name| SeriesKey { device: 1, metric: Metric::named(name).unwrap() };
+    let mut book = VitalBook::default();
+    assert_eq!(book.adherence(day(0).start), None);
+    book.set_value(of("doses_due"), day(0), Some(&summary(&[1.0, 2.0])));
+    assert_eq!(book.adherence(day(0).start), Some((0, 3)), "not a word of any taken");
+    book.set_value(of("doses_taken"), day(0), Some(&summary(&[1.0, 1.0])));
+    assert_eq!(book.adherence(day(0).start), Some((2, 3)));
+    book.set_value(of("doses_taken"), day(1), Some(&summary(&[1.0])));
+    assert_eq!(book.adherence(day(1).start), None, "none was due");
+}
+
+#[test]
+fn a_day_is_put_together_from_its_hours_and_waits_for_its_end() {
+    let mut book = VitalBook::default();
+    let hours = [summary(&[60.0, 61.0]), summary(&[62.0]), summary(&[70.0, 71.5])];
+    hours.iter().for_each(|hour| book.add_ended(WRIST, day(26), hour));
+    assert_eq!(book.ended(WRIST, day(26)), summary(&[60.0, 61.0]).tap_merge(&hours[1..]));
+    assert_eq!(book.next_due(), Some(day(26).end));
+    assert_eq!((day(26).end.0 - day(26).start.0) / 3_600_000, 25);
+    let over = |book: &VitalBook, at: Instant| book.days_over(at).collect::<Vec<_>>();
+    assert_eq!(over(&book, Instant(day(26).end.0 - 1)), []);
+    assert_eq!(over(&book, day(26).end), [(WRIST, day(26))]);
+    book.issued(WRIST, day(26), true);
+    assert_eq!((over(&book, day(26).end), book.next_due()), (vec![], None));
+    book.close(WRIST, day(26));
+    assert_eq!(book, VitalBook::default());
+}
+
+trait TapMerge {
+    fn tap_merge(self, others: &[Summary]) -> Self;
+}
+
+impl TapMerge for Summary {
+    fn tap_merge(mut self, others: &[Summary]) -> Self {
+        others.iter().for_each(|other| self.merge(other));
+        self
+    }
+}
+
+#[test]
+fn what_was_issued_about_a_moment_is_issued_again_only_when_it_differs() {
+    let mut book = VitalBook::default();
+    assert!(!book.renew(1, 100, None));
+    assert!(book.renew(1, 100, Some(7)));
+    assert!(!book.renew(1, 100, Some(7)));
+    assert!(book.renew(2, 100, Some(7)), "another device");
+    assert!(book.renew(1, 100, Some(8)) && book.knows(1, 100));
+    assert!(book.renew(1, 100, None) && !book.knows(1, 100));
+}
+
+#[test]
+fn a_year_of_six_vital_signs_stays_small() {
+    let mut book = VitalBook::default();
+    let mut largest = 0;
+    for n in 0..365 {
+        for metric in (1..=6).map(|position| Metric::at(position).unwrap()) {
+            let series = SeriesKey { device: 0, metric };
+            // A day's worth of readings with 70 distinct values.
+            let minutes: Vec<f64> = (0..1440).map(|i| 55.0 + f64::from((i * 13 + n) % 70)).collect();
+            let hour = summary(&minutes);
+            book.add_ended(series, day(i64::from(n)), &hour);
+            largest = largest.max(postcard::to_allocvec(&book).unwrap().len());
+            book.issued(series, day(i64::from(n)), true);
+            book.set_value(series, day(i64::from(n)), Some(&hour));
+            if metric.position() == 6 {
+                let done: Vec<_> = book.days_until(series, day(i64::from(n)).end).collect();
+                for day in done {
+                    (1..=6).for_each(|p| {
+                        book.close(SeriesKey { device: 0, metric: Metric::at(p).unwrap() }, day)
+                    });
+                }
+            }
+        }
+    }
+    println!("the book of six vital signs, each minute, for a year: at most {largest} bytes");
+    assert!(largest < 7_000, "{largest} bytes");
+    let bytes = postcard::to_allocvec(&book).unwrap();
+    assert_eq!(postcard::from_bytes::<VitalBook>(&bytes).unwrap(), book);
+}
