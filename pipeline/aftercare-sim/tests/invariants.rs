@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use aftercare_core::documents::Library;
+use aftercare_core::vital::Summary;
 use aftercare_core::window::{Micros, Points};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{
@@ -425,7 +426,7 @@ fn windows_are_those_of_the_rules() {
         for (at, value) in readings.iter().filter(|(at, _)| at.div_euclid(300_000) * 300_000 == *start) {
             points.insert(u32::try_from(at - start).unwrap(), Micros::from_units(*value).unwrap());
         }
-        let stats = points.stats().unwrap();
+        let stats = Summary::of([&points]).stats().unwrap();
         assert_eq!((window.readings, window.mean, window.sd), (stats.readings, stats.mean, stats.sd));
         assert_eq!((window.min, window.max), (stats.min, stats.max));
     }
