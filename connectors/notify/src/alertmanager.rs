@@ -29,7 +29,8 @@ pub(crate) fn body(notice: &Notice) -> Vec<u8> {
             "summary": format!("{} alert, rule {}, for {}", notice.severity, notice.rule, notice.routed_to.join(", ")),
             "escalations": notice.escalations.to_string(),
         },
-        "startsAt": rfc3339(notice.raised_at),
+        // Never after the end: the two may come from different clocks.
+        "startsAt": rfc3339(notice.raised_at.min(notice.changed_at)),
         "endsAt": rfc3339(ends_at),
     });
     if let Some(link) = &notice.link {

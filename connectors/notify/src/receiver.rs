@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use tokio::sync::{Mutex as Turn, Semaphore};
 use url::Url;
 
-use crate::notice::{Change, Notice};
+use crate::notice::Notice;
 use crate::post::{PostError, Poster};
 use crate::retry::Retry;
 use crate::sign::Secret;
@@ -44,8 +44,8 @@ pub struct ReceiverStats {
 
 impl ReceiverStats {
     /// Failed tries by reason.
-    pub fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        PostError::REASONS.into_iter().zip(self.failures.iter().map(|counter| counter.load(Relaxed)))
+    pub fn failures(&self) -> impl Iterator<Item = (&'static str, &AtomicU64)> {
+        PostError::REASONS.into_iter().zip(&self.failures)
     }
 
     fn fail(&self, error: &PostError) {
@@ -122,13 +122,8 @@ impl Receiver {
         &self.name
     }
 
-    /// Whether it wants to know of this change: a webhook of what somebody must look at, Alertmanager also of what ends.
-    #[must_use]
-    pub fn wants(&self, change: Change) -> bool {
-        change != Change::Answered || self.keeps_newest()
-    }
-
-    /// Whether every state replaces the one before.
+    /// Whether each state replaces the one before, the end of the alert among them. If not, it only wants to be told that
+    /// somebody must look, once.
     #[must_use]
     pub fn keeps_newest(&self) -> bool {
         matches!(self.kind, Kind::Alertmanager)
@@ -227,6 +222,7 @@ impl Receiver {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::notice::Change;
 
     pub(crate) fn notice(alert_id: &str, revision: i32, escalations: i32) -> Notice {
         let mut link: Url = "https://care.example.org/".parse().unwrap();

@@ -1,5 +1,7 @@
 //! Configuration: a TOML file, environment over it, all problems listed at once, secrets never shown.
 
+mod notify;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::path::Path;
 use aftercare_kafka::Cluster;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_stream::changelog::RoundPolicy;
+pub(crate) use notify::Notify;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -14,7 +17,8 @@ use toml::{Table, Value};
 const ENV_PREFIX: &str = "AFTERCARE__";
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Config {
     pub(crate) kafka: Kafka,
@@ -22,10 +26,12 @@ pub(crate) struct Config {
     pub(crate) task: Task,
     pub(crate) sink: Sink,
     pub(crate) http: Http,
+    pub(crate) notify: Notify,
 }
 
 /// `[kafka]`
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Kafka {
     /// `host:port,...`
@@ -66,7 +72,8 @@ impl fmt::Debug for Kafka {
 }
 
 /// A text that is never printed.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(transparent)]
 pub(crate) struct Secret(pub(crate) String);
 
@@ -77,7 +84,8 @@ impl fmt::Debug for Secret {
 }
 
 /// `[clickhouse]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct ClickHouse {
     /// `http://host:port` or `https://host:port`
@@ -99,7 +107,8 @@ impl Default for ClickHouse {
 }
 
 /// `[task]`; the limits are those of `aftercare_runtime::config::Limits`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Task {
     /// `wall`: the owner of a partition writes the time every second; `external`: somebody else does.
@@ -136,7 +145,8 @@ impl Default for Task {
 }
 
 /// `[sink]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Sink {
     /// An insert waits at most this long for more rows.
@@ -152,7 +162,8 @@ impl Default for Sink {
 }
 
 /// `[http]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Http {
     /// Loopback only.
@@ -231,6 +242,7 @@ impl Config {
         demand(self.task.commit_ms_busy > 0, "task.commit_ms_busy must be above 0".into());
         demand((1..=50_000).contains(&self.sink.flush_ms), "sink.flush_ms is not in 1..=50000".into());
         demand(self.sink.rows_max > 0, "sink.rows_max must be above 0".into());
+        self.notify.validate(&mut demand);
         demand(self.http.listen.ip().is_loopback(), "http.listen: only loopback addresses".into());
     }
 
@@ -327,6 +339,34 @@ mod tests {
         config.kafka.settings.insert("sasl.password".into(), Value::String("hunter2".into()));
         config.clickhouse.password = Secret("hunter2".into());
         assert!(!format!("{config:?} {:?}", config.cluster()).contains("hunter2"));
+    }
+
+    #[test]
+    fn the_example_names_every_setting_with_its_default() {
+        let text = include_str!("../../../deploy/config.example.toml");
+        let example: Table = toml::from_str(text).unwrap();
+        assert_eq!(Value::Table(example.clone()), Value::try_from(Config::default()).unwrap());
+        assert_eq!(Config::from_table(example).unwrap(), Config::default());
+        // what is commented out because it has no default is right too
+        let uncommented: Vec<_> = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
+        let full = Config::from_table(toml::from_str(&uncommented.join("\n")).unwrap()).unwrap();
+        assert!(full.notify.has_receivers() && full.kafka.settings.contains_key("security.protocol"));
+    }
+
+    #[test]
+    fn receivers_are_checked_and_their_secrets_are_hidden() {
+        let table = |secret: &str| -> Table {
+            let text = format!(
+                "[notify]\nallowed_networks = [\"here\"]\nconsole_url = \"console\"\n[notify.webhooks.pager]\n\
+                 url = \"ftp://x\"\nseverities = [\"bad\"]\nsecret = {secret:?}"
+            );
+            toml::from_str(&text).unwrap()
+        };
+        let problems = Config::from_table(table("hunter2")).unwrap_err();
+        for part in ["allowed_networks", "console_url", "pager.url", "\"bad\"", "pager.secret"] {
+            assert!(problems.iter().any(|p| p.contains(part)), "{part} not in {problems:?}");
+        }
+        assert!(!problems.iter().any(|p| p.contains("hunter2")));
     }
 
     #[test]

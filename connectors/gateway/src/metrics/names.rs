@@ -110,6 +110,16 @@ metrics! {
         "Times that the watchdog found a task which had records but made no progress.";
     AppendToOutput, Histogram, "aftercare_append_to_output_seconds", ["topic"],
         "Time from the append of an input record to the commit of what came of it.";
+    Notifications, Counter, "aftercare_notifications_total", ["receiver", "outcome"],
+        "Notices of alerts by how their delivery ended: delivered, superseded by a newer state, or given up.";
+    NotifyFailures, Counter, "aftercare_notify_failures_total", ["receiver", "reason"],
+        "Tries to deliver a notice that failed; each is repeated until the notice is given up.";
+    NotifyWaiting, GaugeSum, "aftercare_notify_waiting_records", [],
+        "States of alerts that some receiver still lacks.";
+    NotifyAge, GaugeMax, "aftercare_notify_age_seconds", [],
+        "Age of the oldest state of an alert that some receiver still lacks; 0 when there is none.";
+    NotifyStale, Counter, "aftercare_notify_stale_total", [],
+        "States of alerts that nobody was told because they were too old when they were read.";
     SamplesRefused, Counter, "aftercare_metric_samples_refused_total", ["reason"],
         "Samples left out of this page: wrong labels, not a number, or too many series.";
 }
@@ -130,7 +140,7 @@ mod tests {
             assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
             assert!(kind == Kind::Counter || units.iter().any(|unit| name.ends_with(unit)), "{name}");
             assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
-            let known = ["topic", "outcome", "reason", "partition", "limit", "phase", "version"];
+            let known = ["topic", "outcome", "reason", "partition", "limit", "phase", "receiver", "version"];
             assert!(labels.iter().all(|label| known.contains(label)), "{name}");
         }
     }

@@ -17,7 +17,7 @@ use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
-use crate::wiring::{metrics, sink, stop_flag, tasks};
+use crate::wiring::{metrics, notify, sink, stop_flag, tasks};
 
 /// Parts of the pipeline that can run apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -26,6 +26,8 @@ pub(crate) enum Role {
     Task,
     /// Outputs to ClickHouse.
     Sink,
+    /// Alerts to those who must look, where any are configured.
+    Notify,
     /// Schema registry, health, metrics.
     Http,
 }
@@ -34,7 +36,7 @@ pub(crate) enum Role {
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which parts run here.
-    #[arg(long, value_delimiter = ',', default_values = ["task", "sink", "http"])]
+    #[arg(long, value_delimiter = ',', default_values = ["task", "sink", "notify", "http"])]
     roles: Vec<Role>,
 }
 
@@ -59,7 +61,7 @@ pub(crate) struct Service {
     pub(crate) tasks: RunningTasks,
     /// What the sink counts.
     pub(crate) sink: Arc<SinkStats>,
-    _sink_metrics: Registration,
+    _metrics: Vec<Registration>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -74,7 +76,7 @@ impl Service {
         let metrics = Metrics::new();
         let tasks: RunningTasks = Arc::new(Mutex::default());
         let sink = Arc::new(SinkStats::default());
-        let sink_metrics = metrics.register(metrics::of_sink(Arc::clone(&sink)));
+        let mut registrations = vec![metrics.register(metrics::of_sink(Arc::clone(&sink)))];
         let cluster = config.cluster();
         check_partitions(config, &cluster, stop)?;
         let mut parts = Vec::new();
@@ -91,6 +93,16 @@ impl Service {
             let body = move || sink::run(&cluster, store, handle, settings, stats, &stop);
             parts.push(part("sink", body)?);
         }
+        if roles.contains(&Role::Notify) && config.notify.has_receivers() {
+            let receivers = notify::Receivers::open(&config.notify)?;
+            let stats = receivers.stats();
+            registrations.push(metrics.register(metrics::of_notify(Arc::clone(&stats))));
+            let (settings, cluster, handle) =
+                (config.notify.clone(), cluster.clone(), runtime.handle().clone());
+            let stop = Arc::clone(stop);
+            let body = move || notify::run(&cluster, &settings, receivers, stats, handle, &stop);
+            parts.push(part("notify", body)?);
+        }
         let mut http = None;
         if roles.contains(&Role::Http) {
             let state = State {
@@ -104,7 +116,7 @@ impl Service {
             let body = move || Ok(handle.block_on(gateway.serve(stopped(stop)))?);
             parts.push(part("http", body)?);
         }
-        Ok(Self { parts, http, tasks, sink, _sink_metrics: sink_metrics, runtime })
+        Ok(Self { parts, http, tasks, sink, _metrics: registrations, runtime })
     }
 
     /// Whether a part ended by itself.

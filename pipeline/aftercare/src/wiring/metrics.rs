@@ -8,6 +8,7 @@ use aftercare_gateway::metrics::{Histogram, Metric, MetricsSource, Sample};
 use aftercare_runtime::stats::{self, LATENCY_MS, TaskStats, reading_outcomes};
 use aftercare_runtime::topics;
 
+use super::notify::NotifyStats;
 use super::sink::{SinkStats, TABLES};
 use super::wall_clock;
 
@@ -100,5 +101,32 @@ pub(crate) fn of_sink(stats: Arc<SinkStats>) -> impl MetricsSource {
             let age = if oldest == 0 { 0.0 } else { seconds(wall_clock() - oldest) };
             out.push(Sample::gauge(Metric::SinkFreshness, &label, age));
         }
+    }
+}
+
+/// The metrics of the notifier.
+pub(crate) fn of_notify(stats: Arc<NotifyStats>) -> impl MetricsSource {
+    move |out: &mut Vec<Sample>| {
+        for receiver in &stats.receivers {
+            let (name, known) = (receiver.name(), &receiver.stats);
+            let outcomes = [
+                ("delivered", &known.delivered),
+                ("superseded", &known.superseded),
+                ("given_up", &known.given_up),
+            ];
+            for (outcome, counter) in outcomes {
+                let labels = [("receiver", name), ("outcome", outcome)];
+                out.push(Sample::counter(Metric::Notifications, &labels, count(counter)));
+            }
+            for (reason, counter) in known.failures() {
+                let labels = [("receiver", name), ("reason", reason)];
+                out.push(Sample::counter(Metric::NotifyFailures, &labels, count(counter)));
+            }
+        }
+        out.push(Sample::gauge(Metric::NotifyWaiting, &[], count(&stats.waiting)));
+        let oldest = stats.oldest_at.load(Relaxed);
+        let age = if oldest == 0 { 0.0 } else { seconds(wall_clock() - oldest) };
+        out.push(Sample::gauge(Metric::NotifyAge, &[], age));
+        out.push(Sample::counter(Metric::NotifyStale, &[], count(&stats.stale)));
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod engines;
 pub(crate) mod faults;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+pub(crate) mod notify;
 pub(crate) mod sink;
 pub(crate) mod tasks;
 
