@@ -52,6 +52,8 @@ pub enum InputKind {
     AlertAction,
     /// Whether a clinician's session was service.
     SessionVerdict,
+    /// A session of a clinician in a patient's record.
+    ClinicianActivity,
 }
 
 impl InputKind {
@@ -64,6 +66,7 @@ impl InputKind {
             InputKind::CommerceEvent => "commerce-events",
             InputKind::AlertAction => "alert-actions",
             InputKind::SessionVerdict => "session-verdicts",
+            InputKind::ClinicianActivity => "clinician-activity",
         }
     }
 }
@@ -253,6 +256,23 @@ pub struct VerdictFact<'a> {
     pub burst_patients: i32,
     /// Document and version of the rule that judged.
     pub rule: &'a str,
+}
+
+/// One session of a clinician: a patient's record was opened. When it began is its record's event time.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionFact<'a> {
+    /// Whose record was opened.
+    pub patient_id: &'a str,
+    /// The episode that was looked at.
+    pub episode_id: Option<&'a str>,
+    /// The upload that was opened.
+    pub upload_id: Option<&'a str>,
+    /// The session's end; `None` while it is open.
+    pub ended_at: Option<Instant>,
+    /// Taps, scrolls and entries.
+    pub interactions: i32,
+    /// Distinct sections read.
+    pub sections_read: i32,
 }
 
 /// One statement about one episode; `None` everywhere means "this record does not say".

@@ -30,11 +30,12 @@ pub enum Reason {
     ConflictingContent,
     UnknownTimeZone,
     TextTooLong,
+    SessionTooOld,
 }
 
 impl Reason {
     /// Every reason, in the order in which the state numbers them.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::TruncatedAvro,
         Reason::ForeignAvro,
         Reason::UnknownSchema,
@@ -56,6 +57,7 @@ impl Reason {
         Reason::ConflictingContent,
         Reason::UnknownTimeZone,
         Reason::TextTooLong,
+        Reason::SessionTooOld,
     ];
 
     /// The stable snake_case code.
@@ -82,6 +84,7 @@ impl Reason {
             Reason::ConflictingContent => "conflicting_content",
             Reason::UnknownTimeZone => "unknown_time_zone",
             Reason::TextTooLong => "text_too_long",
+            Reason::SessionTooOld => "session_too_old",
         }
     }
 }

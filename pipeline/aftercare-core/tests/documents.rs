@@ -1,7 +1,7 @@
 //! Documents: what is shipped loads, what is wrong is named, all at once.
 
 use aftercare_core::documents::{
-    INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem, SHIPPED,
+    INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem, ReviewRule, SHIPPED,
 };
 
 #[test]
@@ -170,4 +170,29 @@ fn a_plan_without_its_instrument_is_named() {
     let problems = listed(library.check());
     assert_eq!(problems.len(), 2);
     assert!(problems[0].contains("eq-5d-3l, which is not known"), "{problems:?}");
+}
+
+#[test]
+fn all_problems_of_a_review_rule_are_listed() {
+    let text = r#"
+        id = "default"
+        version = 1
+        title = "Review"
+        valid_from = "2026-02-30"
+        seconds_min = -1
+        sections_min = 2
+        [burst]
+        seconds = 0
+        patients_max = 0
+    "#;
+    let problems = listed(ReviewRule::parse(text).unwrap_err());
+    for expected in [
+        "valid_from is no day such as 2026-01-31",
+        "seconds_min is below 0",
+        "interactions_min is missing",
+        "burst.seconds is not within 1 and 86400",
+        "burst.patients_max is not above 0",
+    ] {
+        assert!(problems.iter().any(|problem| problem == expected), "{expected}\nis not in\n{problems:#?}");
+    }
 }

@@ -8,15 +8,18 @@ mod instrument;
 mod plan;
 mod read_instrument;
 mod reader;
+mod review_rule;
 mod vitals;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use crate::time::{Instant, Millis};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
 pub use reader::Problem;
+pub use review_rule::ReviewRule;
 pub use vitals::{VitalMetric, VitalsDocument};
 
 /// The kind of document that holds an instrument.
@@ -27,6 +30,11 @@ pub const PLAN: &str = "plan";
 pub const VITALS: &str = "vitals";
 /// The id of the document of vital signs that holds for every patient.
 pub const HOME_VITALS: &str = "home-vitals";
+/// The kind of document that says when a clinician's session is service.
+pub const REVIEW_RULE: &str = "review-rule";
+
+/// The review rule that judges all sessions.
+const DEFAULT_RULE: &str = "default";
 
 macro_rules! shipped {
     ($($kind:ident $folder:literal $id:literal),* $(,)?) => {
@@ -35,7 +43,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 16] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 17] = shipped![
     INSTRUMENT "instruments" "saq-7",
     INSTRUMENT "instruments" "eq-5d-3l",
     INSTRUMENT "instruments" "eq-5d-5l",
@@ -52,6 +60,7 @@ pub const SHIPPED: [(&str, &str, &str); 16] = shipped![
     PLAN "plans" "kidney-transplant",
     PLAN "plans" "nhs-eq5d",
     VITALS "vitals" "home-vitals",
+    REVIEW_RULE "review-rules" "default",
 ];
 
 type Versions<T> = BTreeMap<i32, T>;
@@ -64,6 +73,8 @@ pub struct Library {
     instruments: Shelf<InstrumentDocument>,
     plans: Shelf<PlanDocument>,
     vitals: Shelf<VitalsDocument>,
+    /// By version.
+    review_rules: Versions<Arc<ReviewRule>>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -108,6 +119,13 @@ impl Library {
                 named(id, version, &document.id, document.version)?;
                 self.vitals.put(document.id.clone(), version, document);
             }
+            REVIEW_RULE => {
+                let document = ReviewRule::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                if document.id.as_ref() == DEFAULT_RULE {
+                    self.review_rules.insert(version, Arc::new(document));
+                }
+            }
             _ => {}
         }
         self.texts.entry(key).or_default().insert(version, text.into());
@@ -139,6 +157,16 @@ impl Library {
     /// The newest version of the document of vital signs that holds for every patient.
     pub fn vitals(&self) -> Option<&Arc<VitalsDocument>> {
         self.vitals.get(HOME_VITALS, None)
+    }
+
+    /// The rule that judges a clinician's session which ends at `at`: the newest version of `default` that is valid then.
+    pub fn review_rule(&self, at: Instant) -> Option<&Arc<ReviewRule>> {
+        self.review_rules.values().rev().find(|rule| rule.valid_from <= at)
+    }
+
+    /// The longest span in which any version of the review rule looks for bursts.
+    pub fn burst_length_max(&self) -> Millis {
+        self.review_rules.values().map(|rule| rule.burst_length).max().unwrap_or_default()
     }
 
     /// The text of any document; `None` as version: the newest known.

@@ -99,6 +99,7 @@ pub(super) struct Issued {
     pub(super) digest: u64,
 }
 
+/// A clinician's sessions are no part of a patient's records.
 const KINDS: [InputKind; 6] = [
     InputKind::Enrolment,
     InputKind::PromResponse,
