@@ -12,6 +12,7 @@
 //! Nothing in here knows Kafka or medicine.
 
 mod audit;
+mod care_report;
 mod config;
 mod coverage;
 mod error;
@@ -22,6 +23,7 @@ mod report;
 mod store;
 
 pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
+pub use care_report::{AlertState, Curve, CurvePoint};
 pub use config::{Config, DEFAULT_DATABASE};
 pub use coverage::{CoverageRow, Inserted, InsertedPartitions, Run};
 pub use error::{Fault, Retry, StoreError};

@@ -72,6 +72,8 @@ pub struct IndexPoint {
     pub index: f64,
     /// Expected health index, percent of the baseline.
     pub expected: Option<f64>,
+    /// Its standard deviation among comparable patients, percent of the baseline.
+    pub expected_sd: Option<f64>,
 }
 
 /// How fresh a table is.
@@ -163,7 +165,8 @@ impl Store {
         let query = self
             .client
             .query_raw(
-                "SELECT episode_id, answered_at, days_since_treatment, assumeNotNull(index) AS index, expected \
+                "SELECT episode_id, answered_at, days_since_treatment, assumeNotNull(index) AS index, expected, \
+                 expected_sd \
                  FROM scores FINAL WHERE patient_id = {patient: String} AND instrument = {instrument: String} \
                  AND status = 'scored' AND scores.index IS NOT NULL ORDER BY episode_id, answered_at, upload_id",
             )

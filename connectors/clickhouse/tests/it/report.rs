@@ -1,9 +1,11 @@
 //! What people ask first.
 
 use aftercare_clickhouse::OutputTable;
+use aftercare_schemas::codec;
+use aftercare_schemas::wire::CurveEdition;
 
 use crate::support::{
-    NEW_YEAR, dead_letter, framed, migrated, reading_receipt, receipt, score, slices, version,
+    NEW_YEAR, dead_letter, examples, framed, migrated, reading_receipt, receipt, score, slices, version,
 };
 
 #[tokio::test]
@@ -109,4 +111,32 @@ async fn freshness_is_the_newest_of_each_table() {
         };
         assert_eq!((fresh.stored_at, fresh.written_at), expected, "{fresh:?}");
     }
+}
+
+#[tokio::test]
+async fn alerts_that_stand_and_the_newest_edition_of_a_curve() {
+    let store = migrated("report_care").await;
+    assert_eq!(store.newest_curve("pci-des/60-69/female", "saq-7").await.unwrap(), None);
+    for output in [OutputTable::Alerts, OutputTable::CurveEditions] {
+        let examples = examples(output.topic());
+        assert!(store.insert(output, &slices(&examples)).await.is_ok());
+    }
+    let editions = examples("curve-editions");
+    let mut newer: CurveEdition<'_> = codec::decode("curve-editions", Some(&editions[0]), None).unwrap();
+    newer.version += 1;
+    newer.effective_from += 1;
+    newer.edition = "pci-des@newer";
+    newer.bins.truncate(1);
+    assert!(store.insert(OutputTable::CurveEditions, &[&framed("curve-editions", &newer)]).await.is_ok());
+
+    let alerts = store.alerts().await.unwrap();
+    let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
+    assert_eq!((&*alert.rule, &*alert.severity, alert.historic), ("below-expected", "warning", false));
+    let curve = store.newest_curve(newer.cohort, newer.instrument).await.unwrap().unwrap();
+    assert_eq!((&*curve.edition, curve.points.len()), ("pci-des@newer", 1));
+    let (point, bin) = (&curve.points[0], &newer.bins[0]);
+    assert_eq!((point.from_day, point.to_day, point.n), (bin.from_day, bin.to_day, bin.n));
+    #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+    let mean = bin.sum_hundredths as f64 / bin.n as f64 / 100.0;
+    assert!((point.mean - mean).abs() < 1e-9 && point.quantiles.len() == bin.quantiles_hundredths.len());
 }
