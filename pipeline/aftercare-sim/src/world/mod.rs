@@ -259,7 +259,7 @@ impl Iterator for World {
     }
 }
 
-fn framed<T: Serialize>(topic: &'static str, record: &T) -> Vec<u8> {
+pub(crate) fn framed<T: Serialize>(topic: &'static str, record: &T) -> Vec<u8> {
     let mut value = Vec::new();
     codec::encode(topic, record, &mut value).expect("a wire struct fits the newest schema of its stream");
     value
