@@ -91,12 +91,26 @@ impl Store {
             )
             .param("cohort", cohort)
             .param("instrument", instrument);
-        let rows =
-            self.timed("read a curve", query.fetch_all::<(String, i32, i32, i64, f64, Vec<f64>)>()).await?;
-        let edition = rows.first().map(|row| row.0.clone());
-        let point =
-            |(_, from_day, to_day, n, mean, quantiles)| CurvePoint { from_day, to_day, n, mean, quantiles };
-        let points = rows.into_iter().map(point).collect();
+        let rows = self.timed("read a curve", query.fetch_all::<CurveRow>()).await?;
+        let edition = rows.first().map(|row| row.edition.clone());
+        let points = rows.into_iter().map(CurveRow::into_point).collect();
         Ok(edition.map(|edition| Curve { edition, cohort: cohort.to_owned(), points }))
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct CurveRow {
+    edition: String,
+    from_day: i32,
+    to_day: i32,
+    n: i64,
+    mean: f64,
+    quantiles: Vec<f64>,
+}
+
+impl CurveRow {
+    fn into_point(self) -> CurvePoint {
+        let Self { edition: _, from_day, to_day, n, mean, quantiles } = self;
+        CurvePoint { from_day, to_day, n, mean, quantiles }
     }
 }
