@@ -1,7 +1,8 @@
 //! Documents: what is shipped loads, what is wrong is named, all at once.
 
 use aftercare_core::documents::{
-    INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem, ReviewRule, SHIPPED,
+    ALERT_POLICY, AlertPolicyDocument, INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem,
+    ReviewRule, SHIPPED,
 };
 
 #[test]
@@ -138,7 +139,7 @@ fn text_that_is_no_toml_names_its_line() {
 #[test]
 fn a_published_version_never_changes() {
     let mut library = Library::builtin();
-    let (_, _, text) = SHIPPED[0];
+    let (_, _, text) = SHIPPED.into_iter().find(|(_, id, _)| *id == "saq-7").unwrap();
     assert_eq!(library.add(INSTRUMENT, "saq-7", 1, text), Ok(()));
     assert!(library.add(INSTRUMENT, "saq-7", 1, &format!("{text}\n")).is_err());
     assert!(library.add(INSTRUMENT, "saq-7", 2, text).is_err(), "says that it is version 1");
@@ -195,4 +196,94 @@ fn all_problems_of_a_review_rule_are_listed() {
     ] {
         assert!(problems.iter().any(|problem| problem == expected), "{expected}\nis not in\n{problems:#?}");
     }
+}
+
+const POLICY: &str = r#"
+    id = "p"
+    version = 1
+    title = "P"
+    historic_hours = 48
+    historic_event_hours = 336
+    nearing_percent = 100
+    [critical]
+    answer_minutes = 5
+    vip_answer_minutes = 10
+    [[rules]]
+    id = "Self harm"
+    kind = "single-answer"
+    severity = "critical"
+    routes = ["crisis_line", "nobody"]
+    instrument = "phq-9"
+    item = "phq9_10"
+    code_at_least = 1
+    [[rules]]
+    id = "pulse"
+    kind = "sustained-vital"
+    severity = "warning"
+    routes = ["care_manager"]
+    metric = "pulse"
+    above = 120
+    clear = 125
+    minutes = 0
+    [[rules]]
+    id = "trough"
+    kind = "laboratory-limits"
+    severity = "warning"
+    routes = []
+    codes = []
+    hours_since_dose = 12
+    bands = [{ until_month = 6, at_least = 5, at_most = 4 }, { until_month = 3, at_least = 1, at_most = 2 }]
+    [[rules]]
+    id = "x"
+    kind = "weather"
+    severity = "loud"
+    routes = ["care_manager"]
+"#;
+
+#[test]
+fn all_problems_of_an_alert_policy_are_listed() {
+    let problems = listed(AlertPolicyDocument::parse(POLICY).unwrap_err());
+    for expected in [
+        "nearing_percent is not within 1 and 99",
+        "rules[0].id is not of small letters, digits and hyphens",
+        "rules[0].escalate_to is missing, and a critical alert needs one",
+        "rules[0].vip_answer_minutes is above answer_minutes",
+        "rules[1].metric is no metric",
+        "rules[1].clear lies beyond the limit",
+        "rules[1].minutes is not above 0",
+        "rules[1].gap_minutes is missing",
+        "rules[2].routes are missing",
+        "rules[2].codes are missing",
+        "rules[2].bands[0].at_most is not above at_least",
+        "rules[2].bands are not in the order of months",
+        "rules[3].severity is none of info, warning, critical",
+    ] {
+        assert!(problems.iter().any(|problem| problem == expected), "{expected}\nis not in\n{problems:#?}");
+    }
+    for expected in ["rules[0].routes [1] is none of care_manager", "rules[3].kind is none of below-expected"]
+    {
+        assert!(
+            problems.iter().any(|problem| problem.starts_with(expected)),
+            "{expected}\nis not in\n{problems:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_is_checked_against_the_instruments_and_a_plan_against_the_policies() {
+    let mut library = Library::default();
+    let item = POLICY.split("[[rules]]").nth(1).unwrap();
+    let item = item.replace("Self harm", "self-harm").replace(", \"nobody\"", "");
+    let head = POLICY.split("[[rules]]").next().unwrap();
+    let head =
+        head.replace("= 100", "= 70").replace("vip_answer_minutes = 10", "escalate_to = [\"clinician\"]");
+    library.add(ALERT_POLICY, "p", 1, &format!("{head}[[rules]]{item}")).unwrap();
+    let stent = SHIPPED.iter().find(|(_, id, _)| *id == "coronary-stent").unwrap().2;
+    library.add(PLAN, "coronary-stent", 1, stent).unwrap();
+    let problems = listed(library.check());
+    let starts = [
+        "alert policy p version 1, rule self-harm names the item phq9_10 of phq-9, which is not known",
+        "plan coronary-stent version 1, alert_policy names stent-alerts, which is not known",
+    ];
+    assert_eq!(problems[..2], starts);
 }

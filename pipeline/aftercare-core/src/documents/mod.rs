@@ -3,9 +3,11 @@
 //! A published version never changes; a correction is a new version. Numbers are exact decimals in quotes (or whole
 //! numbers), a floating literal fails the check.
 
+mod alert_policy;
 mod decimal;
 mod instrument;
 mod plan;
+mod read_alert_policy;
 mod read_instrument;
 mod reader;
 mod review_rule;
@@ -15,6 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use crate::time::{Instant, Millis};
+pub use alert_policy::{
+    AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
+};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
@@ -35,6 +40,8 @@ pub const REVIEW_RULE: &str = "review-rule";
 
 /// The review rule that judges all sessions.
 const DEFAULT_RULE: &str = "default";
+/// The kind of document that holds an alert policy.
+pub const ALERT_POLICY: &str = "alert-policy";
 
 macro_rules! shipped {
     ($($kind:ident $folder:literal $id:literal),* $(,)?) => {
@@ -43,7 +50,11 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 17] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 21] = shipped![
+    ALERT_POLICY "alert-policies" "ablation-alerts",
+    ALERT_POLICY "alert-policies" "hip-alerts",
+    ALERT_POLICY "alert-policies" "stent-alerts",
+    ALERT_POLICY "alert-policies" "transplant-alerts",
     INSTRUMENT "instruments" "saq-7",
     INSTRUMENT "instruments" "eq-5d-3l",
     INSTRUMENT "instruments" "eq-5d-5l",
@@ -75,6 +86,7 @@ pub struct Library {
     vitals: Shelf<VitalsDocument>,
     /// By version.
     review_rules: Versions<Arc<ReviewRule>>,
+    alert_policies: Shelf<AlertPolicyDocument>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -91,7 +103,7 @@ impl Library {
         BUILTIN.clone()
     }
 
-    /// Adds a document. Instruments, plans and documents of vital signs are read and checked, other kinds are kept as text. The same version with
+    /// Adds a document. Those of the kinds named above are read and checked, other kinds are kept as text. The same version with
     /// the same text again changes nothing.
     ///
     /// # Errors
@@ -125,6 +137,11 @@ impl Library {
                 if document.id.as_ref() == DEFAULT_RULE {
                     self.review_rules.insert(version, Arc::new(document));
                 }
+            }
+            ALERT_POLICY => {
+                let document = AlertPolicyDocument::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.alert_policies.put(document.id.clone(), version, document);
             }
             _ => {}
         }
@@ -169,6 +186,11 @@ impl Library {
         self.review_rules.values().map(|rule| rule.burst_length).max().unwrap_or_default()
     }
 
+    /// The newest version of the alert policy `id`.
+    pub fn alert_policy(&self, id: &str) -> Option<&Arc<AlertPolicyDocument>> {
+        self.alert_policies.get(id, None)
+    }
+
     /// The text of any document; `None` as version: the newest known.
     pub fn text(&self, kind: &str, id: &str, version: Option<i32>) -> Option<&str> {
         let versions = self.texts.get(&(Box::from(kind), Box::from(id)))?;
@@ -179,11 +201,30 @@ impl Library {
         found.map(|text| &**text)
     }
 
-    /// What does not fit between documents: plans that name an instrument or a value set that is not known. (Documents
-    /// arrive in any order, so that [`Library::add`] cannot ask this.)
+    /// What does not fit between documents: plans that name an instrument, a value set or an alert policy that is not
+    /// known, policies that name an instrument or an item that is not known. (Documents arrive in any order, so that
+    /// [`Library::add`] cannot ask this.)
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        for policy in self.alert_policies.all() {
+            for rule in &policy.rules {
+                let place =
+                    format!("alert policy {} version {}, rule {}", policy.id, policy.version, rule.id);
+                let found = rule.kind.named().filter(|named| !self.has_item(named));
+                problems.extend(found.map(|(instrument, item)| {
+                    let message = match item {
+                        Some(item) => format!("names the item {item} of {instrument}, which is not known"),
+                        None => format!("names the instrument {instrument}, which is not known"),
+                    };
+                    Problem { place: place.clone(), message }
+                }));
+            }
+        }
         for plan in self.plans.all() {
+            if let Some(policy) = plan.alert_policy.as_deref().filter(|id| self.alert_policy(id).is_none()) {
+                let place = format!("plan {} version {}, alert_policy", plan.id, plan.version);
+                problems.push(Problem { place, message: format!("names {policy}, which is not known") });
+            }
             for (position, part) in plan.instruments.iter().enumerate() {
                 let place = format!("plan {} version {}, instruments[{position}]", plan.id, plan.version);
                 let known = self.instrument(&part.id, None);
@@ -198,6 +239,11 @@ impl Library {
             }
         }
         problems
+    }
+
+    fn has_item(&self, (instrument, item): &(&str, Option<&str>)) -> bool {
+        let known = self.instrument(instrument, None);
+        known.is_some_and(|known| item.is_none_or(|item| known.items.iter().any(|own| *own.code == *item)))
     }
 }
 

@@ -61,6 +61,8 @@ pub struct PlanDocument {
     pub instruments: Vec<PlanInstrument>,
     /// The composite's rule; `None`: the plan has none.
     pub composite: Option<MissingPart>,
+    /// The alert policy's id; `None`: nothing is watched.
+    pub alert_policy: Option<Arc<str>>,
 }
 
 impl PlanDocument {
@@ -85,6 +87,7 @@ fn read(fields: &mut Fields<'_>) -> Option<PlanDocument> {
     let assumptions = fields.optional::<Vec<String>>("assumptions").unwrap_or_default();
     let baseline_window_days = fields.required::<i32>("baseline_window_days");
     let half_life_days = fields.required::<i32>("ewma_half_life_days");
+    let alert_policy = fields.optional::<String>("alert_policy");
     let schedule = fields.table("schedule", read_schedule);
     fields.demand(fields.has("schedule"), "schedule", "is missing");
     let instruments = fields.tables("instruments", read_instrument);
@@ -122,6 +125,7 @@ fn read(fields: &mut Fields<'_>) -> Option<PlanDocument> {
         ewma_half_life_days: half_life_days?,
         instruments,
         composite,
+        alert_policy: alert_policy.map(Arc::from),
     })
 }
 
