@@ -4,6 +4,7 @@
 //! hash table or on the platform's mathematics: the same facts give the same bits everywhere.
 
 pub mod clinician;
+pub mod curve;
 pub mod documents;
 pub mod facts;
 pub mod index;

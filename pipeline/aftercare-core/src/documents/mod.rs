@@ -4,6 +4,7 @@
 //! numbers), a floating literal fails the check.
 
 mod alert_policy;
+mod curve;
 mod decimal;
 mod instrument;
 mod plan;
@@ -20,6 +21,7 @@ use crate::time::{Instant, Millis};
 pub use alert_policy::{
     AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
 };
+pub use curve::{COHORT_LEVELS, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
@@ -124,6 +126,7 @@ impl Library {
             PLAN => {
                 let document = PlanDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
+                self.same_curve(&document)?;
                 self.plans.put(document.id.clone(), version, document);
             }
             VITALS => {
@@ -158,6 +161,27 @@ impl Library {
                 )])
             }
             _ => Ok(()),
+        }
+    }
+
+    /// All versions of a plan contribute to one curve: once stated, its rules stay.
+    fn same_curve(&self, document: &PlanDocument) -> Result<(), Vec<Problem>> {
+        match self.plan(&document.id).and_then(|known| known.curve.as_ref()) {
+            Some(known) if document.curve.as_ref() != Some(known) => {
+                Err(vec![whole("has another curve than the versions before: it needs an id of its own")])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the curve of an instrument is made, or with a plan that of its composite; `None` where no document says it.
+    pub fn curve_rules(&self, instrument: &str, plan: Option<&str>) -> Option<&CurveRules> {
+        match plan {
+            Some(plan) => self.plan(plan)?.curve.as_ref(),
+            None => {
+                let naming = self.plans.all().filter(|plan| plan.instrument(instrument).is_some());
+                naming.filter_map(|plan| plan.curve.as_ref()).next()
+            }
         }
     }
 
@@ -202,8 +226,8 @@ impl Library {
     }
 
     /// What does not fit between documents: plans that name an instrument, a value set or an alert policy that is not
-    /// known, policies that name an instrument or an item that is not known. (Documents arrive in any order, so that
-    /// [`Library::add`] cannot ask this.)
+    /// known, or make another curve of an instrument than the plan before; policies that name an instrument or an item
+    /// that is not known. (Documents arrive in any order, so that [`Library::add`] cannot ask this.)
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for policy in self.alert_policies.all() {
@@ -228,7 +252,11 @@ impl Library {
             for (position, part) in plan.instruments.iter().enumerate() {
                 let place = format!("plan {} version {}, instruments[{position}]", plan.id, plan.version);
                 let known = self.instrument(&part.id, None);
+                let curve = plan.curve.as_ref();
                 let message = match known {
+                    _ if curve.is_some() && curve != self.curve_rules(&part.id, None) => {
+                        format!("makes another curve of {} than another plan", part.id)
+                    }
                     None => format!("names the instrument {}, which is not known", part.id),
                     Some(known) if known.value_set(part.value_set.as_deref()).is_none() => {
                         format!("names a value set that {} does not have", part.id)

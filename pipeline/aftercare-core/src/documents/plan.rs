@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::curve::{CurveRules, read_curve};
 use super::decimal::Decimal;
 use super::reader::{Fields, Problem, read_document};
 
@@ -63,6 +64,8 @@ pub struct PlanDocument {
     pub composite: Option<MissingPart>,
     /// The alert policy's id; `None`: nothing is watched.
     pub alert_policy: Option<Arc<str>>,
+    /// How expected outcome curves are made; `None`: the plan's patients are part of none and compared with none.
+    pub curve: Option<CurveRules>,
 }
 
 impl PlanDocument {
@@ -97,6 +100,7 @@ fn read(fields: &mut Fields<'_>) -> Option<PlanDocument> {
             &[("absent", MissingPart::Absent), ("renormalise", MissingPart::Renormalise)],
         )
     });
+    let curve = fields.table("curve", read_curve);
     for (key, number) in [
         ("version", version),
         ("baseline_window_days", baseline_window_days),
@@ -126,6 +130,7 @@ fn read(fields: &mut Fields<'_>) -> Option<PlanDocument> {
         instruments,
         composite,
         alert_policy: alert_policy.map(Arc::from),
+        curve,
     })
 }
 

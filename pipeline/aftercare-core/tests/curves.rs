@@ -1,0 +1,314 @@
+//! Expected outcome curves: editions from contributions, and what they expect.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aftercare_core::curve::{
+    Cohort, CohortCurve, Counts, Curves, Edition, Expected, Leaf, Learned, Moments, Own, Question, build,
+};
+use aftercare_core::documents::{CurveRules, Library, PLAN, PlanDocument};
+use aftercare_core::time::{Instant, Millis};
+use proptest::prelude::*;
+
+/// 2026-02-01 in UTC.
+const PERIOD_END: Instant = Instant(1_769_904_000_000);
+const AFTER: Instant = Instant(PERIOD_END.0 + 86_400_000);
+
+fn rules() -> CurveRules {
+    Library::builtin().plan("coronary-stent").unwrap().curve.clone().unwrap()
+}
+
+fn cohort(levels: &[&str]) -> Cohort {
+    let level = |at: usize| levels.get(at).copied();
+    Cohort::new("pci-des", [level(0), level(1), level(2)]).unwrap()
+}
+
+/// A contribution as a test states it: cohort, bin, index in hundredths, sequence.
+type Given = (Cohort, u16, i64, u64);
+
+fn curves_of(given: &[Given], last_sequence: u64) -> Vec<CohortCurve> {
+    let mut counts: BTreeMap<(Leaf, u16), Counts> = BTreeMap::new();
+    for (cohort, bin, index, _) in given.iter().filter(|(.., sequence)| *sequence <= last_sequence) {
+        let leaf = Leaf { cohort: cohort.clone(), instrument: "saq-7".into(), plan: None };
+        counts.entry((leaf, *bin)).or_default().add(*index);
+    }
+    let edition = Edition {
+        name: Edition::name_of("pci-des", PERIOD_END).into(),
+        period_end: PERIOD_END,
+        sources: Arc::from([(0, last_sequence)]),
+    };
+    let rules = rules();
+    build(
+        "pci-des",
+        &edition,
+        |_, _| Some(&rules),
+        counts.iter().map(|((leaf, bin), counts)| (leaf, *bin, counts)),
+    )
+}
+
+fn learn(curves: Vec<CohortCurve>) -> Curves {
+    let mut known = Curves::default();
+    for curve in curves {
+        let last = curve.parent.is_none();
+        assert_eq!(known.learn(curve), if last { Learned::Complete } else { Learned::Part });
+    }
+    known
+}
+
+fn ask(curves: &Curves, cohort: &Cohort, hours: i64, own: &[Given]) -> Option<Expected> {
+    let question = Question {
+        cohort,
+        instrument: "saq-7",
+        plan: None,
+        answered_at: AFTER,
+        since_treatment: Millis(hours * 3_600_000),
+        partition: 0,
+    };
+    let own = own.iter().map(|(cohort, bin, index, added)| Own {
+        cohort,
+        bin: *bin,
+        index_hundredths: *index,
+        added: *added,
+        taken: u64::MAX,
+    });
+    curves.expected(&question, own)
+}
+
+fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() < 1e-9
+}
+
+/// Bin 2 is days 21 to 35; its middle is day 28.
+const MIDDLE: i64 = 28 * 24;
+
+#[test]
+fn a_narrow_cohort_borrows_from_the_one_above() {
+    let (women, men) = (cohort(&["60-69", "female"]), cohort(&["60-69", "male"]));
+    let old = cohort(&["80-89", "male"]);
+    // Procedure: 10,000 12,000 14,000 9,000; band: the first three; women: the first two.
+    let given: Vec<Given> = vec![
+        (women.clone(), 2, 10_000, 1),
+        (women.clone(), 2, 12_000, 2),
+        (men.clone(), 2, 14_000, 3),
+        (old.clone(), 2, 9_000, 4),
+    ];
+    let curves = learn(curves_of(&given, 9));
+    let expected = ask(&curves, &women, MIDDLE, &[]).unwrap();
+    // procedure: mean 45,000 / 4 = 11,250; band: (36,000 + 30 x 11,250) / 33 = 373,500 / 33
+    let band = 373_500.0 / 33.0;
+    let mean = (22_000.0 + 30.0 * band) / 32.0;
+    assert!(near(expected.index, mean / 100.0), "{expected:?}");
+    assert_eq!(
+        (expected.n, &*expected.cohort, &*expected.edition),
+        (2, "pci-des/60-69/female", "pci-des@2026-01")
+    );
+    // variance of the procedure: squared distances 1,562,500 + 562,500 + 7,562,500 + 5,062,500 = 14,750,000, over 3
+    let procedure = 14_750_000.0 / 3.0;
+    let band_variance = (8_000_000.0 + 30.0 * procedure) / 33.0 + 3.0 * 30.0 * 750.0 * 750.0 / (33.0 * 33.0);
+    let apart: f64 = 11_000.0 - band;
+    let variance = (2_000_000.0 + 30.0 * band_variance) / 32.0 + 2.0 * 30.0 * apart * apart / (32.0 * 32.0);
+    assert!(near(expected.sd.unwrap(), variance.sqrt() / 100.0), "{expected:?}");
+    // A cohort of which nobody answered is the one above it.
+    let nobody = ask(&curves, &cohort(&["60-69", "female", "diabetes"]), MIDDLE, &[]).unwrap();
+    assert_eq!((nobody.n, &*nobody.cohort), (2, "pci-des/60-69/female"));
+    let unknown = ask(&curves, &cohort(&[]), MIDDLE, &[]).unwrap();
+    assert!(near(unknown.index, 112.5) && unknown.n == 4, "{unknown:?}");
+}
+
+#[test]
+fn a_patient_is_not_compared_with_itself() {
+    let women = cohort(&["60-69", "female"]);
+    let given: Vec<Given> = vec![(women.clone(), 2, 10_000, 1), (women.clone(), 2, 12_000, 2)];
+    let curves = learn(curves_of(&given, 9));
+    let expected = ask(&curves, &women, MIDDLE, &given[..1]).unwrap();
+    assert!(near(expected.index, 120.0), "{expected:?}");
+    assert_eq!((expected.n, expected.sd), (1, None), "one response has no spread");
+    assert_eq!(ask(&curves, &women, MIDDLE, &given), None, "nobody else");
+    // What came after the edition is not in it, and not taken out of it.
+    let later = [(women.clone(), 2, 10_000, 10)];
+    assert!(near(ask(&curves, &women, MIDDLE, &later).unwrap().index, 110.0));
+}
+
+#[test]
+fn between_the_middles_of_bins_the_curve_runs_straight() {
+    let all = cohort(&[]);
+    // Bins 1, 2, 3: days 7-21, 21-35, 35-49. Bin 5 stands alone: days 63-77.
+    let given: Vec<Given> = [(1, 10_000), (2, 12_000), (3, 11_000), (5, 9_000)]
+        .map(|(bin, index)| (all.clone(), bin, index, 1))
+        .into();
+    let curves = learn(curves_of(&given, 9));
+    for (day, index) in [
+        (7, Some(100.0)),
+        (14, Some(100.0)),
+        (21, Some(110.0)),
+        (28, Some(120.0)),
+        (35, Some(115.0)),
+        (42, Some(110.0)),
+        (48, Some(110.0)),
+        (49, None),
+        (63, Some(90.0)),
+        (76, Some(90.0)),
+        (77, None),
+        (3, None),
+    ] {
+        let expected = ask(&curves, &all, day * 24, &[]).map(|expected| expected.index);
+        assert_eq!(expected.map(|index| (index * 1e6).round()), index.map(|index| index * 1e6), "day {day}");
+    }
+}
+
+#[test]
+fn the_newest_edition_in_force_at_the_answer_judges_once_it_is_whole() {
+    let women = cohort(&["60-69", "female"]);
+    let january = curves_of(&[(women.clone(), 2, 10_000, 1)], 9);
+    let mut february = curves_of(&[(women.clone(), 2, 10_000, 1), (women.clone(), 2, 11_000, 12)], 20);
+    for curve in &mut february {
+        curve.edition.name = "pci-des@2026-02".into();
+        curve.effective_from = AFTER;
+    }
+    let mut curves = learn(january.clone());
+    let index = |curves: &Curves| ask(curves, &women, MIDDLE, &[]).unwrap().index;
+    assert!(near(index(&curves), 100.0));
+    let root = february.pop().unwrap();
+    for curve in february {
+        assert_eq!(curves.learn(curve), Learned::Part);
+    }
+    assert!(near(index(&curves), 100.0), "half an edition judges nobody");
+    assert_eq!(curves.learn(root.clone()), Learned::Complete);
+    assert!(near(index(&curves), 105.0));
+    assert_eq!(curves.learn(root.clone()), Learned::Known);
+    let mut other = root;
+    other.bins[0].moments.sum += 1;
+    assert_eq!(curves.learn(other), Learned::Differs, "an edition never changes");
+    assert!(near(index(&curves), 105.0));
+    let mut more = january[0].clone();
+    more.cohort = "pci-des/50-59".into();
+    assert_eq!(curves.learn(more), Learned::Differs);
+}
+
+#[test]
+fn editions_hold_sums_and_quantiles_where_there_are_enough() {
+    let given: Vec<Given> =
+        (0..20).map(|at| (cohort(&["60-69"]), if at < 19 { 4 } else { 5 }, 10_000 + 100 * at, 1)).collect();
+    let curves = curves_of(&given, 9);
+    let names: Vec<_> = curves.iter().map(|curve| (&*curve.cohort, curve.parent.as_deref())).collect();
+    assert_eq!(names, [("pci-des/60-69", Some("pci-des")), ("pci-des", None)]);
+    let bins: Vec<_> =
+        curves[1].bins.iter().map(|bin| (bin.bin, bin.from_day, bin.to_day, bin.moments.n)).collect();
+    assert_eq!(bins, [(4, 49, 63, 19), (5, 63, 77, 1)]);
+    assert_eq!(curves[1].bins[0].quantiles_hundredths, [] as [i64; 0], "19 are one too few");
+    let mut more = given.clone();
+    more.push((cohort(&[]), 4, 50_000, 1));
+    let curves = curves_of(&more, 9);
+    // 20 values: the first, the 5th, the 10th, the 15th, the 19th
+    assert_eq!(curves[1].bins[0].quantiles_hundredths, [10_000, 10_400, 10_900, 11_400, 11_800]);
+    assert_eq!(curves[0].bins[0].quantiles_hundredths, [] as [i64; 0]);
+    assert_eq!(curves[1].effective_from, AFTER);
+}
+
+#[test]
+fn rules_say_band_group_and_bin() {
+    let rules = rules();
+    for (birth_year, band) in [(1966, Some("50-59")), (1965, Some("60-69")), (2030, None), (1900, None)] {
+        assert_eq!(rules.age_band(birth_year, 2025).as_deref(), band, "{birth_year}");
+    }
+    for (codes, group) in [
+        (&["I10", "E11.9"][..], "diabetes"),
+        (&["E11.9", "N18.3"], "kidney-disease"),
+        (&["E78.5"], "none"),
+        (&[], "none"),
+    ] {
+        assert_eq!(rules.comorbidity(codes.iter().copied()), group, "{codes:?}");
+    }
+    let day = Millis::days(1).0;
+    for (since, bin) in [
+        (-1, None),
+        (0, Some(0)),
+        (7 * day - 1, Some(0)),
+        (7 * day, Some(1)),
+        (730 * day - 1, Some(19)),
+        (730 * day, None),
+    ] {
+        assert_eq!(rules.bin_of(Millis(since)), bin, "{since}");
+    }
+    assert_eq!(
+        (rules.days_of(2), rules.days_of(19), rules.days_of(20)),
+        (Some((21, 35)), Some((545, 730)), None)
+    );
+}
+
+#[test]
+fn the_rules_of_a_curve_are_checked_and_stay() {
+    let library = Library::builtin();
+    let text = library.text(PLAN, "coronary-stent", None).unwrap();
+    for (from, to, place) in [
+        ("  0, 7,", "  1, 7,", "curve.bin_edges_days"),
+        ("  0, 7,", "  0, 21,", "curve.bin_edges_days"),
+        ("period = \"month\"", "period = \"week\"", "curve.period"),
+        ("prior_n = 30", "prior_n = -1", "curve.prior_n"),
+        ("name = \"diabetes\"", "name = \"none\"", "curve.comorbidity_groups"),
+        ("name = \"diabetes\"", "name = \"a/b\"", "curve.comorbidity_groups[2].name"),
+    ] {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, *text, "{from}");
+        let places: Vec<String> =
+            PlanDocument::parse(&changed).unwrap_err().into_iter().map(|problem| problem.place).collect();
+        assert_eq!(places, [place], "{from} -> {to}");
+    }
+    let next = text.replace("version = 1\n", "version = 2\n");
+    let mut same = library.clone();
+    same.add(PLAN, "coronary-stent", 2, &next).unwrap();
+    let mut other = library.clone();
+    other.add(PLAN, "coronary-stent", 2, &next.replace("prior_n = 30", "prior_n = 31")).unwrap_err();
+    let renamed = text.replace("\"coronary-stent\"", "\"another\"").replace("prior_n = 30", "prior_n = 31");
+    other.add(PLAN, "another", 1, &renamed).unwrap();
+    assert!(library.check().is_empty());
+    assert!(!other.check().is_empty(), "two curves of one instrument");
+}
+
+fn any_cohort() -> impl Strategy<Value = Cohort> {
+    let sexes = prop::option::of(prop::sample::select(vec!["female", "male"]));
+    let bands = prop::option::of(prop::sample::select(vec!["50-59", "60-69"]));
+    let groups = prop::option::of(prop::sample::select(vec!["none", "diabetes"]));
+    (bands, sexes, groups).prop_map(|(band, sex, group)| Cohort::new("pci-des", [band, sex, group]).unwrap())
+}
+
+fn any_given() -> impl Strategy<Value = Vec<(Given, usize)>> {
+    let one = (any_cohort(), 0_u16..5, -5_000_i64..30_000, 1_u64..20).prop_map(|given| given);
+    prop::collection::vec((one, 0_usize..4), 1..40)
+}
+
+proptest! {
+    #[test]
+    fn taking_oneself_out_is_a_curve_without_oneself(
+        given in any_given(), cohort in any_cohort(), hours in 0_i64..1_500, last in 5_u64..20
+    ) {
+        let of = |own: bool| -> Vec<Given> {
+            given.iter().filter(|(_, patient)| (*patient == 0) == own).map(|(given, _)| given.clone()).collect()
+        };
+        let (own, others) = (of(true), of(false));
+        let all: Vec<Given> = given.iter().map(|(given, _)| given.clone()).collect();
+        let with = ask(&learn(curves_of(&all, last)), &cohort, hours, &own);
+        let without = ask(&learn(curves_of(&others, last)), &cohort, hours, &[]);
+        prop_assert_eq!(with, without, "to the bit");
+    }
+
+    #[test]
+    fn the_order_of_contributions_does_not_matter(given in any_given(), last in 5_u64..20) {
+        let forwards: Vec<Given> = given.iter().map(|(given, _)| given.clone()).collect();
+        let backwards: Vec<Given> = forwards.iter().rev().cloned().collect();
+        prop_assert_eq!(curves_of(&forwards, last), curves_of(&backwards, last));
+        for curve in curves_of(&forwards, last) {
+            let depth = curve.cohort.matches('/').count();
+            for bin in &curve.bins {
+                let within = |(cohort, at, _, sequence): &&Given| {
+                    cohort.name(depth) == &*curve.cohort && *at == bin.bin && *sequence <= last
+                };
+                let indices = forwards.iter().filter(within).map(|(_, _, index, _)| *index);
+                let moments = indices.fold(Moments::default(), |moments, index| moments.plus(index, 1));
+                prop_assert_eq!(bin.moments, moments);
+            }
+        }
+    }
+}
