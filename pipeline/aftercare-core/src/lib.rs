@@ -17,5 +17,6 @@ pub mod rolling;
 pub mod score;
 pub mod time;
 pub mod vital;
+pub mod warranty;
 pub mod window;
 pub mod zone;

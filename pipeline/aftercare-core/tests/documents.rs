@@ -1,9 +1,10 @@
 //! Documents: what is shipped loads, what is wrong is named, all at once.
 
 use aftercare_core::documents::{
-    ALERT_POLICY, AlertPolicyDocument, INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument, Problem,
-    ReviewRule, SHIPPED,
+    ALERT_POLICY, AlertPolicyDocument, CONTRACT, INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument,
+    Problem, ReviewRule, SHIPPED, WarrantyContract,
 };
+use aftercare_core::time::Instant;
 
 #[test]
 fn every_shipped_document_loads_and_fits_the_others() {
@@ -156,11 +157,11 @@ fn a_published_version_never_changes() {
 #[test]
 fn other_kinds_are_kept_as_text() {
     let mut library = Library::default();
-    assert_eq!(library.add("contract", "pacs", 1, "anything"), Ok(()));
-    assert_eq!(library.add("contract", "pacs", 2, "newer"), Ok(()));
-    assert_eq!(library.text("contract", "pacs", None), Some("newer"));
-    assert_eq!(library.text("contract", "pacs", Some(1)), Some("anything"));
-    assert_eq!(library.text("contract", "none", None), None);
+    assert_eq!(library.add("drug-list", "pacs", 1, "anything"), Ok(()));
+    assert_eq!(library.add("drug-list", "pacs", 2, "newer"), Ok(()));
+    assert_eq!(library.text("drug-list", "pacs", None), Some("newer"));
+    assert_eq!(library.text("drug-list", "pacs", Some(1)), Some("anything"));
+    assert_eq!(library.text("drug-list", "none", None), None);
 }
 
 #[test]
@@ -286,4 +287,71 @@ fn a_policy_is_checked_against_the_instruments_and_a_plan_against_the_policies()
         "plan coronary-stent version 1, alert_policy names stent-alerts, which is not known",
     ];
     assert_eq!(problems[..2], starts);
+}
+
+fn contract(changes: &[(&str, &str)]) -> Result<WarrantyContract, Vec<String>> {
+    let (_, _, text) = SHIPPED.iter().find(|(kind, ..)| *kind == CONTRACT).expect("it is shipped");
+    let changed = changes.iter().fold((*text).to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    WarrantyContract::parse(&changed).map_err(listed)
+}
+
+#[test]
+fn a_contract_says_what_it_costs() {
+    let contract = contract(&[]).unwrap();
+    assert_eq!((contract.fee.text(contract.decimals), &*contract.currency), ("80.00".to_owned(), "CNY"));
+    assert_eq!(contract.manufacturer_share().to_string(), "0.8");
+    assert_eq!(contract.step.from.to_string(), "0.9");
+    // 2020-01-01 begins at 16:00 UTC of the day before in Shanghai
+    let first = 1_577_808_000_000;
+    assert!(contract.is_in_force(Instant(first)) && !contract.is_in_force(Instant(first - 1)));
+}
+
+#[test]
+fn all_problems_of_a_contract_are_listed() {
+    let problems = contract(&[
+        ("kind = \"warranty\"", "kind = \"capitation\""),
+        ("\"CNY\"", "\"XXX\""),
+        ("Asia/Shanghai", "Asia/Nowhere"),
+        ("2020-01-01", "2020-02-30"),
+        ("share = \"0.2\"", "share = \"0.3\""),
+        ("count = 26", "count = 0"),
+        ("take_up = \"0.7\"", "take_up = \"1.7\""),
+        ("to = \"1.10\"", "to = \"0.80\""),
+        ("[cover]\nknown_within_days = 30", ""),
+        ("amount = \"80\"", "amount = \"-80\"\ncolour = \"red\""),
+    ])
+    .unwrap_err();
+    for expected in [
+        "kind is none of warranty",
+        "currency is no currency that is known here",
+        "time_zone is no time zone",
+        "in_force_from is no date such as 2026-01-31",
+        "shares do not add up to 1",
+        "slots.count is not within 1 and 1000",
+        "accrual.take_up is not within 0 and 1",
+        "step.to lies below from",
+        "cover is missing",
+        "fee.amount is out of range",
+        "fee.colour is not a field of this document",
+    ] {
+        assert!(problems.iter().any(|problem| problem == expected), "{expected} in {problems:#?}");
+    }
+    let problems = contract(&[("amount = \"80\"", "amount = \"80.001\"")]).unwrap_err();
+    assert_eq!(problems, ["fee.amount has more decimals than the currency"]);
+}
+
+#[test]
+fn the_newest_contract_in_force_at_the_treatment_prices() {
+    let mut library = Library::builtin();
+    let text = library.text(CONTRACT, "warranty-example", None).unwrap().to_owned();
+    let second = text.replace("version = 1\n", "version = 2\n").replace("2020-01-01", "2025-01-01");
+    assert_eq!(library.add(CONTRACT, "warranty-example", 2, &second), Ok(()));
+    let version = |at: i64| library.contract_at("warranty-example", Instant(at)).map(|found| found.version);
+    // 2025-01-01 begins at 16:00 UTC of the day before in Shanghai
+    let first = 1_735_660_800_000;
+    assert_eq!([version(0), version(first - 1), version(first)], [None, Some(1), Some(2)]);
+    assert!(library.contract_at("none", Instant(first)).is_none());
 }

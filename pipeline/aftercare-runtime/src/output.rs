@@ -152,17 +152,17 @@ impl Pen {
             slope_56d: change.slope_56d,
             uploads_done: change.uploads_done,
             uploads_due: change.uploads_due,
-            expected: None,
-            curve_edition: None,
+            expected: change.expected,
+            curve_edition: change.curve_edition.as_deref(),
             organisation: who.organisation,
             care_team: who.care_team,
             clinician_id: who.clinician_id,
             manufacturer: who.manufacturer,
             procedure: who.procedure,
             source: change.source.as_str(),
-            expected_sd: None,
-            expected_n: None,
-            cohort: None,
+            expected_sd: change.expected_sd,
+            expected_n: change.expected_n,
+            cohort: change.cohort.as_deref(),
         });
         self.id = id;
         written

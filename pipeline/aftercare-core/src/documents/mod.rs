@@ -1,9 +1,10 @@
-//! Instruments and plans as versioned documents: data, checked at load, every problem listed with its place.
+//! Instruments, plans and contracts as versioned documents: data, checked at load, every problem listed with its place.
 //!
 //! A published version never changes; a correction is a new version. Numbers are exact decimals in quotes (or whole
 //! numbers), a floating literal fails the check.
 
 mod alert_policy;
+mod contract;
 mod curve;
 mod decimal;
 mod instrument;
@@ -17,9 +18,11 @@ mod vitals;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::time::{Instant, Millis};
 pub use alert_policy::{
     AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
+};
+pub use contract::{
+    AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
 };
 pub use curve::{COHORT_LEVELS, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
@@ -28,6 +31,8 @@ pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
 pub use reader::Problem;
 pub use review_rule::ReviewRule;
 pub use vitals::{VitalMetric, VitalsDocument};
+
+use crate::time::{Instant, Millis};
 
 /// The kind of document that holds an instrument.
 pub const INSTRUMENT: &str = "instrument";
@@ -44,6 +49,8 @@ pub const REVIEW_RULE: &str = "review-rule";
 const DEFAULT_RULE: &str = "default";
 /// The kind of document that holds an alert policy.
 pub const ALERT_POLICY: &str = "alert-policy";
+/// The kind of document that holds a contract.
+pub const CONTRACT: &str = "contract";
 
 macro_rules! shipped {
     ($($kind:ident $folder:literal $id:literal),* $(,)?) => {
@@ -52,7 +59,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 21] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 22] = shipped![
     ALERT_POLICY "alert-policies" "ablation-alerts",
     ALERT_POLICY "alert-policies" "hip-alerts",
     ALERT_POLICY "alert-policies" "stent-alerts",
@@ -74,6 +81,7 @@ pub const SHIPPED: [(&str, &str, &str); 21] = shipped![
     PLAN "plans" "nhs-eq5d",
     VITALS "vitals" "home-vitals",
     REVIEW_RULE "review-rules" "default",
+    CONTRACT "contracts" "warranty-example",
 ];
 
 type Versions<T> = BTreeMap<i32, T>;
@@ -89,6 +97,7 @@ pub struct Library {
     /// By version.
     review_rules: Versions<Arc<ReviewRule>>,
     alert_policies: Shelf<AlertPolicyDocument>,
+    contracts: Shelf<WarrantyContract>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -145,6 +154,11 @@ impl Library {
                 let document = AlertPolicyDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
                 self.alert_policies.put(document.id.clone(), version, document);
+            }
+            CONTRACT => {
+                let document = WarrantyContract::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.contracts.put(document.id.clone(), version, document);
             }
             _ => {}
         }
@@ -213,6 +227,16 @@ impl Library {
     /// The newest version of the alert policy `id`.
     pub fn alert_policy(&self, id: &str) -> Option<&Arc<AlertPolicyDocument>> {
         self.alert_policies.get(id, None)
+    }
+
+    /// The version of the contract `id` that prices what began at `treated_at`: the newest that was in force then.
+    pub fn contract_at(&self, id: &str, treated_at: Instant) -> Option<&Arc<WarrantyContract>> {
+        self.contracts
+            .versions(id)
+            .iter()
+            .rev()
+            .map(|(_, contract)| contract)
+            .find(|contract| contract.is_in_force(treated_at))
     }
 
     /// The text of any document; `None` as version: the newest known.
@@ -300,8 +324,13 @@ impl<T> Shelf<T> {
         }
     }
 
+    /// All versions of `id`, in ascending order.
+    fn versions(&self, id: &str) -> &[(i32, Arc<T>)] {
+        self.0.iter().find(|(known, _)| **known == *id).map_or(&[], |(_, versions)| versions)
+    }
+
     fn get(&self, id: &str, version: Option<i32>) -> Option<&Arc<T>> {
-        let (_, versions) = self.0.iter().find(|(known, _)| **known == *id)?;
+        let versions = self.versions(id);
         let found = match version {
             Some(version) => versions.iter().find(|(known, _)| *known == version),
             None => versions.last(),

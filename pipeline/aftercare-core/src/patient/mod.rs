@@ -12,7 +12,7 @@ mod forms;
 mod id;
 mod issue;
 mod judge;
-mod names;
+pub(crate) mod names;
 mod record;
 mod rows;
 mod series;

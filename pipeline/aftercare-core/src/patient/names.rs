@@ -8,21 +8,21 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The number of a text in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Sym(NonZeroU32);
+pub(crate) struct Sym(NonZeroU32);
 
 impl Sym {
-    pub(super) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         self.0.get()
     }
 
-    pub(super) fn from_number(number: u32) -> Option<Sym> {
+    pub(crate) fn from_number(number: u32) -> Option<Sym> {
         NonZeroU32::new(number).map(Sym)
     }
 }
 
 /// The texts, in the order in which they were first met. A text stays when nothing names it any more.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Names {
+pub(crate) struct Names {
     texts: String,
     /// Where each text ends.
     ends: Vec<u32>,
@@ -30,7 +30,7 @@ pub(super) struct Names {
 
 impl Names {
     /// The number of `text`, given now if it has none yet.
-    pub(super) fn intern(&mut self, text: &str) -> Sym {
+    pub(crate) fn intern(&mut self, text: &str) -> Sym {
         if let Some(known) = self.find(text) {
             return known;
         }
@@ -42,7 +42,7 @@ impl Names {
         number.and_then(Sym::from_number).expect("there are fewer texts than bytes of text, and at least one")
     }
 
-    pub(super) fn find(&self, text: &str) -> Option<Sym> {
+    pub(crate) fn find(&self, text: &str) -> Option<Sym> {
         let mut start = 0;
         let position = self.ends.iter().position(|end| {
             let end = usize_of(*end);
@@ -55,7 +55,7 @@ impl Names {
     }
 
     /// The text of `sym`; empty for a number that was never given here.
-    pub(super) fn text(&self, sym: Sym) -> &str {
+    pub(crate) fn text(&self, sym: Sym) -> &str {
         let position = usize_of(sym.number()).saturating_sub(1);
         let start = position.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let end = self.ends.get(position).copied().unwrap_or(0);

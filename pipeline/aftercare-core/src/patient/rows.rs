@@ -165,6 +165,16 @@ pub struct ScoreChange {
     pub index: Option<f64>,
     /// percent or points: how the index was formed.
     pub index_rule: Option<&'static str>,
+    /// What the index was expected to be, by the curve in force when the patient answered, without the patient's own share.
+    pub expected: Option<f64>,
+    /// Standard deviation of the expected index.
+    pub expected_sd: Option<f64>,
+    /// Responses of the cohort that the expected index rests on.
+    pub expected_n: Option<u32>,
+    /// The cohort.
+    pub cohort: Option<Arc<str>>,
+    /// The edition of the curve.
+    pub curve_edition: Option<Arc<str>>,
     /// Change since the previous scored upload in units of the smallest change that matters; improvement is positive.
     pub change_mcid: Option<f64>,
     /// Exponentially weighted mean of the scores so far (a composite: of the indices).
