@@ -93,7 +93,7 @@ impl LedgerBook {
         // apart from the book, so that it can change while the facts are looked at
         let mut issued = std::mem::take(&mut self.issued);
         let view = EpisodeView::new(self, episode);
-        let mut desk = Desk { book: self, view: &view, closings, now, out };
+        let mut desk = Desk { book: self, view: &view, closings, tick: now, out };
         let mut due = None;
         if let (Some((treated_at, _, contract)), Some(parties), Some(terms)) = (&priced, &parties, terms) {
             let mut case = Case::new(self, &view, contract, parties, *treated_at, now);
@@ -134,7 +134,7 @@ struct Desk<'a> {
     book: &'a LedgerBook,
     view: &'a EpisodeView<'a>,
     closings: &'a Closings,
-    now: Instant,
+    tick: Instant,
     out: &'a mut Vec<Entry>,
 }
 
@@ -278,7 +278,7 @@ impl Desk<'_> {
             reason,
             reverses,
             evidence,
-            stored_at: self.now,
+            stored_at: self.tick,
             attribution: self.view.attribution(was.triggered_at),
             source: was.source,
         };
