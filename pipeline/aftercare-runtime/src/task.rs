@@ -242,7 +242,6 @@ impl<L: TaskLog> Task<L> {
         drop(batch);
         if !self.state.issuing.is_empty() {
             self.open_records += self.issue_some()?;
-            self.observe();
         }
         if let Ticks::Wall { every_ms } = self.config.ticks {
             let now = (self.clock)();
@@ -330,10 +329,6 @@ impl<L: TaskLog> Task<L> {
         self.stats.devices.store(devices as u64, Relaxed);
         self.stats.held.store(held as u64, Relaxed);
         self.stats.held_bytes.store(self.state.held_bytes, Relaxed);
-        // A tick is done when all that it asked for is issued.
-        if self.state.issuing.is_empty() {
-            self.stats.tick.store(self.state.meta.tick, Relaxed);
-        }
     }
 
     fn write_tick(&mut self, at: i64) -> Result<(), TaskError> {
@@ -394,6 +389,10 @@ impl<L: TaskLog> Task<L> {
             counter.store(*n, Relaxed);
         }
         self.stats.count(&std::mem::take(&mut self.counted));
+        // A tick is done when all that it asked for is issued.
+        if self.state.issuing.is_empty() {
+            self.stats.tick.store(self.state.meta.tick, Relaxed);
+        }
         self.stats.commit_ms.observe(u64::try_from(now - began).unwrap_or(0));
         for produced_at in self.waiting.drain(..) {
             self.stats.append_to_output_ms.observe(u64::try_from(now - produced_at).unwrap_or(0));

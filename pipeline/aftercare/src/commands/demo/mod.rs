@@ -1,10 +1,13 @@
 //! `aftercare demo`: real engines, a small world through them, and a report of what came out.
 
+mod alerts;
 mod chart;
 mod latency;
+mod play;
 mod report;
 mod run;
 mod text;
+mod ticker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +84,8 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     let stop = stop_flag()?;
     tell_when_stopped(&stop);
     config.http.listen = ([127, 0, 0, 1], 0).into();
+    // The world has a time of its own, which ends now; from there on a ticker goes by the wall.
+    config.task.ticks = "external".into();
     if args.leaves_data() {
         // The world ends now, so that no two runs write the same records under the same ids.
         let at = wall_clock() / 1000;

@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aftercare_clickhouse::{DeadLetterReason, IndexPoint, InstrumentScores, Outcomes};
 use aftercare_runtime::topics;
+use aftercare_sim::world::Settings;
 use serde::Serialize;
 
+use super::alerts;
 use super::latency::Latency;
+use super::play::Played;
 use super::run::{Pipeline, Written};
 use crate::commands::audit;
 use crate::import::Summary;
@@ -20,6 +23,7 @@ pub(super) struct Report {
     /// From the start to the end of the last measurement, engines included.
     pub(super) seconds: f64,
     pub(super) world: World,
+    pub(super) alerts: alerts::Alerts,
     pub(super) nhs: Option<Summary>,
     pub(super) records: Vec<Records>,
     pub(super) sink: Sink,
@@ -39,9 +43,29 @@ pub(super) struct World {
     pub(super) patients: u32,
     pub(super) days: u32,
     pub(super) wearers_permille: u32,
+    pub(super) home_permille: u32,
     pub(super) bad_records: u32,
+    pub(super) tick_minutes: u32,
+    /// Whether it has clinicians' sessions.
+    pub(super) sessions: bool,
     /// Its first moment, ms since 1970 UTC.
     pub(super) start: i64,
+}
+
+impl From<&Settings> for World {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            seed: settings.seed,
+            patients: settings.patients,
+            days: settings.days,
+            wearers_permille: settings.wearers_permille,
+            home_permille: settings.home_permille,
+            bad_records: settings.bad_records,
+            tick_minutes: settings.tick_minutes,
+            sessions: settings.sessions,
+            start: settings.start.0,
+        }
+    }
 }
 
 /// The records of one input topic.
@@ -102,7 +126,8 @@ impl Report {
     pub(super) fn read(
         pipeline: &Pipeline<'_>,
         written: &Written,
-        world: World,
+        settings: &Settings,
+        played: &Played,
         running: &Running,
     ) -> anyhow::Result<Self> {
         let (store, runtime) = (&pipeline.store, &pipeline.runtime);
@@ -121,9 +146,10 @@ impl Report {
         let inputs = topics::with_role(topics::Role::Input).map(|t| records(t.name));
         Ok(Self {
             seconds: 0.0,
-            world,
+            world: settings.into(),
+            alerts: alerts::Alerts::read(pipeline, settings, played)?,
             nhs: written.nhs.clone(),
-            records: inputs.filter(|r| r.world + r.nhs + r.taken > 0).collect(),
+            records: inputs.filter(|r| r.world + r.nhs > 0).collect(),
             sink: sink(&pipeline.service.sink),
             outcomes: runtime.block_on(store.outcomes())?,
             dead_letters: runtime.block_on(store.dead_letters_by_reason())?,

@@ -9,19 +9,23 @@ use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::Store;
 use aftercare_runtime::topics;
+use aftercare_sim::world::Settings;
 use anyhow::{Context, ensure};
 
-use super::report::{self, Report};
-use super::{Args, latency, text};
+use super::report::Report;
+use super::ticker::Ticker;
+use super::{Args, latency, play, text};
 use crate::Outcome;
 use crate::commands::serve::{Role, Service};
-use crate::commands::{audit, import, migrate, simulate};
+use crate::commands::{audit, import, migrate};
 use crate::config::Config;
 use crate::import::{ImportArgs, Summary};
 use crate::wiring::engines::Running;
 use crate::wiring::sink::TABLES;
 use crate::wiring::{say, wall_clock};
 
+/// The world's time goes in steps of so many minutes.
+const TICK_MINUTES: u32 = 720;
 /// So many of 1000 patients wear a device.
 const WEARERS_PERMILLE: u32 = 50;
 /// Everything that is written should be in ClickHouse long before this is over.
@@ -113,32 +117,30 @@ fn show(
     running: &Running,
     steps: &Steps<'_>,
 ) -> anyhow::Result<Outcome> {
-    pipeline.wait(Duration::from_secs(60), "the tasks to run", || Ok(pipeline.tasks_run()))?;
+    pipeline.wait(Duration::from_secs(60), "the tasks", || Ok(pipeline.tasks_wait()))?;
     let start = wall_clock() - i64::from(args.days) * 86_400_000;
-    let world = simulate::Args {
+    let settings = Settings {
         seed: args.seed,
         patients: args.patients,
+        start: aftercare_core::time::Instant(start),
         days: args.days,
-        start: Some(jiff::Timestamp::from_millisecond(start)?.to_string()),
         wearers_permille: WEARERS_PERMILLE,
         bad_records: args.bad_records,
-        out: None,
-        ticks: false,
+        sessions: false,
+        tick_minutes: TICK_MINUTES,
+        ..Settings::default()
     };
-    let what = format!("write a world of {} stent patients over {} days", args.patients, args.days);
-    let world = steps.run(&what, || simulate::to_kafka(pipeline.config, &world))?;
+    let what = format!("play {} days of {} patients", args.days, args.patients);
+    let played = steps.run(&what, || play::play(pipeline, settings.clone(), steps.began))?;
+    let _ticker = Ticker::start(pipeline.config)?;
     let nhs = match nhs {
         None => None,
         Some(file) => Some(steps.run("import the NHS PROMs file", || import_nhs(pipeline.config, file))?),
     };
-    let written = Written { world, nhs };
+    let written = Written { world: played.written.clone(), nhs };
     steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
-    let mut report = steps.run("read what came out", || {
-        let Args { seed, patients, days, bad_records, .. } = *args;
-        let world =
-            report::World { seed, patients, days, wearers_permille: WEARERS_PERMILLE, bad_records, start };
-        Report::read(pipeline, &written, world, running)
-    })?;
+    let mut report =
+        steps.run("read what came out", || Report::read(pipeline, &written, &settings, &played, running))?;
     if args.probes > 0 {
         let what = format!("time {} questionnaires, one by one, into ClickHouse", text::grouped(args.probes));
         report.latency = Some(steps.run(&what, || latency::measure(pipeline, args.probes))?);
@@ -198,9 +200,10 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    fn tasks_run(&self) -> bool {
+    /// Whether every task waits for its first tick.
+    fn tasks_wait(&self) -> bool {
         let tasks = self.service.tasks.lock().expect("no holder panics");
-        let running = tasks.values().filter(|t| t.phase.load(Relaxed) == 3).count();
+        let running = tasks.values().filter(|t| t.phase.load(Relaxed) == 2).count();
         i32::try_from(running).is_ok_and(|n| n == self.config.kafka.partitions)
     }
 
@@ -211,6 +214,12 @@ impl Pipeline<'_> {
         tasks.values().map(|stats| stats.records_in[at].load(Relaxed)).sum()
     }
 
+    /// The tick that every task has done with, ms since 1970 UTC.
+    pub(super) fn ticked(&self) -> i64 {
+        let tasks = self.service.tasks.lock().expect("no holder panics");
+        tasks.values().map(|stats| stats.tick.load(Relaxed)).min().unwrap_or(0)
+    }
+
     /// Waits until everything was taken, every task saw a tick after that (at which it issues its windows and counts),
     /// and everything it issued is in ClickHouse.
     pub(super) fn settle(&self, written: &Written) -> anyhow::Result<()> {
@@ -218,10 +227,7 @@ impl Pipeline<'_> {
             Ok(topics::with_role(topics::Role::Input).all(|t| self.taken(t.name) >= written.records(t.name)))
         })?;
         let taken_at = wall_clock();
-        self.wait(SETTLE_MAX, "a tick", || {
-            let tasks = self.service.tasks.lock().expect("no holder panics");
-            Ok(tasks.values().all(|stats| stats.tick.load(Relaxed) > taken_at))
-        })?;
+        self.wait(SETTLE_MAX, "a tick", || Ok(self.ticked() > taken_at))?;
         self.wait(SETTLE_MAX, "the sink", || self.is_caught_up())
     }
 
@@ -235,7 +241,7 @@ impl Pipeline<'_> {
         Ok(TABLES.iter().zip(issued).all(|(table, issued)| covered(table.topic()) >= issued))
     }
 
-    fn issued(&self, topic: &str) -> u64 {
+    pub(super) fn issued(&self, topic: &str) -> u64 {
         let at = topics::by_name(topic).map_or(0, |t| topics::index(t.id));
         let tasks = self.service.tasks.lock().expect("no holder panics");
         tasks.values().map(|stats| stats.outputs[at].load(Relaxed)).sum()

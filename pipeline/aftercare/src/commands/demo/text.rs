@@ -30,6 +30,7 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
     outcomes(&mut page, report);
     dead_letters(&mut page, report);
     scores(&mut page, report);
+    alerts(&mut page, report);
     if let Some(patient) = &report.patient {
         index(&mut page, patient);
     }
@@ -59,7 +60,7 @@ fn title(page: &mut Page, report: &Report) {
     page.line("AFTERCARE  from Kafka to ClickHouse, each record once");
     page.line("");
     page.line(format_args!(
-        "{} simulated patients after a coronary stent, {} days (seed {seed})",
+        "{} simulated patients after four treatments, {} days (seed {seed})",
         grouped(*patients),
         grouped(*days)
     ));
@@ -74,14 +75,17 @@ fn title(page: &mut Page, report: &Report) {
 }
 
 fn same_again(page: &mut Page, world: &World) {
-    let World { seed, patients, days, wearers_permille, bad_records, start } = world;
+    let World {
+        seed, patients, days, wearers_permille, home_permille, bad_records, tick_minutes, start, ..
+    } = world;
     let Ok(start) = jiff::Timestamp::from_millisecond(*start) else { return };
     page.line("");
     page.line("The same simulated records again, byte for byte");
     page.line(format_args!("  aftercare simulate --seed {seed} --patients {patients} --days {days} \\"));
     page.line(format_args!(
-        "    --wearers-permille {wearers_permille} --bad-records {bad_records} --start {start}"
+        "    --wearers-permille {wearers_permille} --home-permille {home_permille} --bad-records {bad_records} \\"
     ));
+    page.line(format_args!("    --ticks --tick-minutes {tick_minutes} --start {start}"));
 }
 
 fn records(page: &mut Page, report: &Report) {
@@ -146,6 +150,41 @@ fn scores(page: &mut Page, report: &Report) {
             number(s.mean_score, 2),
             number(s.mean_index, 0),
         ));
+    }
+}
+
+fn alerts(page: &mut Page, report: &Report) {
+    let alerts = &report.alerts;
+    page.heading("Alerts", "raised   still open  escalated  precision");
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    for kind in &alerts.kinds {
+        page.line(format_args!(
+            "  {:<10}{:<26}{:>9}{:>13}{:>11}{:>11}",
+            kind.severity,
+            kind.rule,
+            grouped(kind.alerts),
+            grouped(kind.open),
+            grouped(kind.escalated),
+            kind.precision.map_or_else(|| "–".to_owned(), percent),
+        ));
+    }
+    page.line("  precision: an adverse event of the simulated truth struck at most 60 days after");
+    page.line("  the alert, or at most 30 before it.");
+    if let Some(chance) = alerts.chance {
+        page.line(format_args!("  Alerts that know nothing would have {}.", percent(chance)));
+    }
+    let lead =
+        alerts.lead_days_median.map_or_else(String::new, |days| format!(", {days:.0} days ahead (median)"));
+    page.line(format_args!(
+        "  {} of {} events were foretold{lead}; of {} that showed beforehand, {}.",
+        grouped(alerts.foretold),
+        grouped(alerts.events),
+        grouped(alerts.events_with_signs),
+        grouped(alerts.foretold_with_signs),
+    ));
+    page.line(format_args!("  {:.3} alerts per patient and day.", alerts.per_patient_day));
+    if let Some(after) = alerts.first_after_s {
+        page.line(format_args!("  The first was seen {after:.0} s after the demo began."));
     }
 }
 

@@ -1,0 +1,173 @@
+//! The seeded year, played through the pipeline tick by tick: what arrives until a tick is taken before the tick is
+//! written, care managers answer the alerts that they see, and the world's time ends now.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::{Duration, Instant};
+
+use aftercare_core::time;
+use aftercare_kafka::drain::{Assigned, BATCH_RECORDS_MAX, Drain};
+use aftercare_kafka::writer::RecordWriter;
+use aftercare_runtime::topics::{self, ALERTS};
+use aftercare_schemas::{codec, wire};
+use aftercare_sim::carers::{self, SeenAlert};
+use aftercare_sim::world::{Settings, SimRecord, Truth, World};
+use aftercare_stream::log::Batch;
+use anyhow::ensure;
+
+use super::run::Pipeline;
+
+/// A step between two ticks takes some hundredths of a second.
+const STEP_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at what the tasks have taken.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What came of playing it.
+pub(super) struct Played {
+    /// Records written, by topic: of the world, and the care managers' actions.
+    pub(super) written: BTreeMap<&'static str, u64>,
+    /// Ticks.
+    pub(super) ticks: u64,
+    /// When the first alert that notifies was seen, since the demo began.
+    pub(super) first_alert: Option<Duration>,
+    /// What really happens to each patient.
+    pub(super) truth: Vec<Truth>,
+}
+
+/// The world on its way into the pipeline.
+struct Play<'p> {
+    pipeline: &'p Pipeline<'p>,
+    writer: RecordWriter,
+    alerts: Alerts,
+    seed: u64,
+    /// Care managers' actions to come, in the order of their arrival.
+    actions: BTreeMap<(i64, u64), SimRecord>,
+    played: Played,
+}
+
+/// Plays it. `began`: when the demo did.
+pub(super) fn play(pipeline: &Pipeline<'_>, settings: Settings, began: Instant) -> anyhow::Result<Played> {
+    let world = World::new(settings);
+    let mut play = Play {
+        pipeline,
+        writer: pipeline.config.cluster().writer()?,
+        alerts: Alerts::open(pipeline)?,
+        seed: world.settings().seed,
+        actions: BTreeMap::new(),
+        played: Played {
+            written: BTreeMap::new(),
+            ticks: 0,
+            first_alert: None,
+            truth: world.truth().collect(),
+        },
+    };
+    for record in world {
+        if record.topic == topics::name(topics::CONTROL) {
+            play.tick(&record, began)?;
+        } else {
+            play.write(&record)?;
+        }
+    }
+    play.settle()?;
+    Ok(play.played)
+}
+
+impl Play<'_> {
+    fn write(&mut self, record: &SimRecord) -> anyhow::Result<()> {
+        self.writer.write(record.topic, &record.key, &record.value, &[])?;
+        *self.played.written.entry(record.topic).or_default() += 1;
+        Ok(())
+    }
+
+    /// Time goes on, once everything before has its effect: alerts are seen, and what their people do until the tick
+    /// lies in the log before it. (It waits there for the tick, which reaches it before any timer.)
+    fn tick(&mut self, record: &SimRecord, began: Instant) -> anyhow::Result<()> {
+        let tick: wire::Control<'_> = codec::decode(record.topic, Some(&record.value), None)?;
+        self.settle()?;
+        for action in self.alerts.seen(self.pipeline, self.seed)? {
+            self.played.first_alert.get_or_insert_with(|| began.elapsed());
+            let number = u64::try_from(self.actions.len()).unwrap_or(u64::MAX);
+            let mut place = (action.at, number);
+            while let Entry::Occupied(_) = self.actions.entry(place) {
+                place.1 += 1;
+            }
+            self.actions.insert(place, action);
+        }
+        let later = self.actions.split_off(&(tick.at, 0));
+        for (_, action) in std::mem::replace(&mut self.actions, later) {
+            self.write(&action)?;
+        }
+        self.settle()?;
+        for partition in 0..self.pipeline.config.kafka.partitions {
+            self.writer.write_to(record.topic, partition, None, Some(&record.value), &[])?;
+        }
+        self.writer.flush()?;
+        self.played.ticks += 1;
+        self.wait("a tick", |pipeline| pipeline.ticked() >= tick.at)
+    }
+
+    /// Everything written is taken.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        let written = &self.played.written;
+        self.wait("the tasks", |pipeline| {
+            written.iter().all(|(topic, records)| pipeline.taken(topic) >= *records)
+        })
+    }
+
+    fn wait(&self, what: &str, holds: impl Fn(&Pipeline<'_>) -> bool) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while !holds(self.pipeline) {
+            self.pipeline.goes_on()?;
+            ensure!(began.elapsed() < STEP_MAX, "waited {} s for {what}", STEP_MAX.as_secs());
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+}
+
+/// The alerts as a console sees them: the topic, read committed.
+struct Alerts {
+    drain: Drain,
+    read: u64,
+}
+
+impl Alerts {
+    fn open(pipeline: &Pipeline<'_>) -> anyhow::Result<Self> {
+        let cluster = pipeline.config.cluster();
+        let mut drain = Drain::open(&cluster, &[])?;
+        let topic = cluster.topic(topics::name(ALERTS));
+        let all = |partition| Assigned { id: ALERTS, topic: topic.clone(), partition, from: 0 };
+        drain.assign(&(0..pipeline.config.kafka.partitions).map(all).collect::<Vec<_>>())?;
+        Ok(Self { drain, read: 0 })
+    }
+
+    /// What people will do about the alerts that were raised since the last call.
+    fn seen(&mut self, pipeline: &Pipeline<'_>, seed: u64) -> anyhow::Result<Vec<SimRecord>> {
+        let issued = pipeline.issued(topics::name(ALERTS));
+        let (mut actions, began) = (Vec::new(), Instant::now());
+        while self.read < issued {
+            pipeline.goes_on()?;
+            ensure!(began.elapsed() < STEP_MAX, "read {} of {issued} states of alerts", self.read);
+            let batch = self.drain.poll(Duration::from_millis(20), BATCH_RECORDS_MAX)?;
+            for i in 0..batch.len() {
+                let alert: wire::Alert<'_> = codec::decode(topics::name(ALERTS), batch.get(i).value, None)?;
+                self.read += 1;
+                if alert.revision == 1 && !alert.historic {
+                    actions.extend(carers::answers(&see(&alert), seed));
+                }
+            }
+        }
+        Ok(actions)
+    }
+}
+
+fn see<'a>(alert: &wire::Alert<'a>) -> SeenAlert<'a> {
+    SeenAlert {
+        alert_id: alert.alert_id,
+        patient_id: alert.patient_id,
+        severity: alert.severity,
+        raised_at: time::Instant(alert.raised_at),
+        answer_due_at: alert.answer_due_at.map(time::Instant),
+    }
+}
