@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::child::{Supervised, path_option};
 use crate::clickhouse_child::CLICKHOUSE_CHILD;
-use crate::clickhouse_config::{DATABASE, READER, USER, config_xml, users_xml};
+use crate::clickhouse_config::{ANALYST, DATABASE, READER, USER, config_xml, users_xml};
 use crate::engines::Engines;
 use crate::error::{EmbeddedError, Result};
 use crate::{folder, http, net, random};
@@ -42,6 +42,7 @@ pub struct ClickHouseServer {
     launch: Launch,
     child: Supervised,
     reader_password: String,
+    analyst_password: String,
     _lock: File,
 }
 
@@ -64,7 +65,9 @@ impl ClickHouseServer {
         let lock = folder::prepare(ENGINE, &data_dir)?;
         let password = kept_password(&data_dir.join("password"))?;
         let reader_password = kept_password(&data_dir.join("reader_password"))?;
-        folder::write(&data_dir.join("users.xml"), &users_xml(&password, &reader_password))?;
+        let analyst_password = kept_password(&data_dir.join("analyst_password"))?;
+        let users = users_xml(&password, &reader_password, &analyst_password);
+        folder::write(&data_dir.join("users.xml"), &users)?;
         folder::write(&data_dir.join("config.xml"), &config_xml(&data_dir))?;
         let (launch, child) = folder::until_free(|| {
             let [http_port, tcp_port] = net::free_ports()?;
@@ -79,7 +82,7 @@ impl ClickHouseServer {
             let child = launch.go()?;
             Ok((launch, child))
         })?;
-        let server = ClickHouseServer { launch, child, reader_password, _lock: lock };
+        let server = ClickHouseServer { launch, child, reader_password, analyst_password, _lock: lock };
         server.create_database()?;
         Ok(server)
     }
@@ -124,6 +127,16 @@ impl ClickHouseServer {
     /// Its password.
     pub fn reader_password(&self) -> &str {
         &self.reader_password
+    }
+
+    /// The user that may only read the views for analysts, whose groups have at least 10 patients.
+    pub fn analyst_user(&self) -> &str {
+        ANALYST
+    }
+
+    /// Its password.
+    pub fn analyst_password(&self) -> &str {
+        &self.analyst_password
     }
 
     /// The process.

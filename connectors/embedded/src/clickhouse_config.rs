@@ -6,6 +6,7 @@ use std::path::Path;
 pub const DATABASE: &str = "aftercare";
 pub(crate) const USER: &str = "aftercare";
 pub(crate) const READER: &str = "aftercare_reader";
+pub(crate) const ANALYST: &str = "aftercare_analyst";
 
 /// The configuration file. It is always given: without one, a `config.xml` of the current folder would be read
 /// silently. A `<logger>` section would turn debug output on.
@@ -27,8 +28,11 @@ pub(crate) fn config_xml(data_dir: &Path) -> String {
 ///   open the listeners.
 /// - the application owns its database and those whose names begin the same (for tests), and reads the system tables.
 /// - the reader reads these databases, within limits of time and memory, and may lower those.
-pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
-    let (password, reader_password) = (escape(password), escape(reader_password));
+/// - the analyst reads the views that begin with `analyst_`, within the same limits, and nothing else.
+pub(crate) fn users_xml(password: &str, reader_password: &str, analyst_password: &str) -> String {
+    let password = escape(password);
+    let reader = reading(READER, reader_password, &format!("{DATABASE}*.*"));
+    let analyst = reading(ANALYST, analyst_password, &format!("{DATABASE}.analyst_*"));
     format!(
         "<clickhouse>
   <profiles>
@@ -64,16 +68,24 @@ pub(crate) fn users_xml(password: &str, reader_password: &str) -> String {
         <query>GRANT KILL QUERY, CREATE TEMPORARY TABLE, SYSTEM FLUSH LOGS, SYSTEM FLUSH ASYNC INSERT QUEUE ON *.*</query>
       </grants>
     </{USER}>
-    <{READER}>
-      <password>{reader_password}</password>
+{reader}{analyst}  </users>
+</clickhouse>
+"
+    )
+}
+
+/// A user that reads what `what` names.
+fn reading(name: &str, password: &str, what: &str) -> String {
+    format!(
+        "    <{name}>
+      <password>{}</password>
       <networks><ip>127.0.0.1</ip></networks>
       <profile>reader</profile>
       <quota>default</quota>
-      <grants><query>GRANT SELECT ON {DATABASE}*.*</query></grants>
-    </{READER}>
-  </users>
-</clickhouse>
-"
+      <grants><query>GRANT SELECT ON {what}</query></grants>
+    </{name}>
+",
+        escape(password)
     )
 }
 

@@ -99,6 +99,18 @@ fn clickhouse_keeps_what_it_confirmed_and_each_user_to_its_rights() {
         let (status, reply) = read(refused);
         assert_ne!(status, 200, "{refused}: {reply}");
     }
+    done(
+        &server,
+        "CREATE VIEW aftercare.analyst_t DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT count() FROM aftercare.t",
+    );
+    let analyse = |sql: &str| ask(&server.http_url(), server.analyst_user(), server.analyst_password(), sql);
+    assert_eq!(analyse("SELECT * FROM aftercare.analyst_t"), (200, "1".to_owned()));
+    for refused in
+        ["SELECT a FROM aftercare.t", "DROP VIEW aftercare.analyst_t", "SELECT count() FROM system.query_log"]
+    {
+        let (status, reply) = analyse(refused);
+        assert_ne!(status, 200, "{refused}: {reply}");
+    }
     let (status, _) = ask(&server.http_url(), "default", "", "SELECT * FROM aftercare.t");
     assert_ne!(status, 200);
     let (status, _) = ask(&server.http_url(), "aftercare", "wrong", "SELECT 1");
