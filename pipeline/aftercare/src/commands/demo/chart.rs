@@ -1,4 +1,4 @@
-//! A line of points, drawn in characters: braille dots for the line, a mark for each point.
+//! A line of points over a band, drawn in characters: braille dots for the line, a mark for each point.
 
 /// Columns and rows of the plot itself, axes apart; with them it fits 80 columns.
 const COLUMNS: usize = 62;
@@ -36,16 +36,35 @@ impl Axis {
         (share * last).round().clamp(0.0, last) as usize
     }
 
+    /// The value in the middle of a dot.
+    #[allow(clippy::cast_precision_loss, reason = "a few hundred dots")]
+    fn value(&self, dot: usize) -> f64 {
+        self.low + (self.high - self.low) * dot as f64 / (self.dots - 1) as f64
+    }
+
     fn marks(&self) -> impl Iterator<Item = f64> + '_ {
         std::iter::successors(Some(self.low), |mark| Some(mark + self.step))
             .take_while(|mark| *mark <= self.high + self.step / 2.0)
     }
 }
 
-/// Draws (days since treatment, index in % of the baseline), in the order of the days.
-pub(super) fn draw(points: &[(f64, f64)]) -> Vec<String> {
-    let days = points.iter().map(|p| p.0).chain([0.0]);
-    let values = points.iter().map(|p| p.1).chain([BASELINE - 10.0, BASELINE + 10.0]);
+/// What is drawn: over days since treatment, index in % of the baseline, all in the order of the days.
+#[derive(Default)]
+pub(super) struct Chart {
+    /// Day and value.
+    pub(super) line: Vec<(f64, f64)>,
+    /// Whether each point of the line is marked.
+    pub(super) marked: bool,
+    /// Day, lower and upper end.
+    pub(super) band: Vec<(f64, f64, f64)>,
+}
+
+/// Draws it.
+pub(super) fn draw(chart: &Chart) -> Vec<String> {
+    let Chart { line: points, marked, band } = chart;
+    let days = points.iter().map(|p| p.0).chain(band.iter().map(|b| b.0)).chain([0.0]);
+    let ends = band.iter().flat_map(|b| [b.1, b.2]);
+    let values = points.iter().map(|p| p.1).chain(ends).chain([BASELINE - 10.0, BASELINE + 10.0]);
     let x = Axis::over(days, &[7.0, 14.0, 28.0, 56.0, 84.0, 182.0, 364.0], COLUMNS * DOTS_X);
     let y = Axis::over(values, &[5.0, 10.0, 20.0, 25.0, 50.0, 100.0, 200.0, 500.0], ROWS * DOTS_Y);
     let row_of = |value: f64| ROWS - 1 - y.dot(value) / DOTS_Y;
@@ -54,8 +73,9 @@ pub(super) fn draw(points: &[(f64, f64)]) -> Vec<String> {
         row[x.dot(0.0) / DOTS_X] = '┊';
     }
     cells[row_of(BASELINE)] = ['┄'; COLUMNS];
+    shade(band, &x, &y, &mut cells);
     line(points, &x, &y, &mut cells);
-    for (day, value) in points {
+    for (day, value) in points.iter().filter(|_| *marked) {
         cells[row_of(*value)][x.dot(*day) / DOTS_X] = '●';
     }
     let mut lines: Vec<String> = Vec::with_capacity(ROWS + 2);
@@ -68,6 +88,23 @@ pub(super) fn draw(points: &[(f64, f64)]) -> Vec<String> {
     }
     lines.extend(days_axis(&x));
     lines
+}
+
+/// The band, between its ends at each column.
+fn shade(band: &[(f64, f64, f64)], x: &Axis, y: &Axis, cells: &mut [[char; COLUMNS]]) {
+    for column in 0..COLUMNS {
+        let day = x.value(column * DOTS_X);
+        let Some(pair) = band.windows(2).find(|pair| pair[0].0 <= day && day <= pair[1].0) else { continue };
+        let share = (day - pair[0].0) / (pair[1].0 - pair[0].0).max(f64::MIN_POSITIVE);
+        let between = |from: f64, to: f64| from + (to - from) * share;
+        let (low, high) = (between(pair[0].1, pair[1].1), between(pair[0].2, pair[1].2));
+        let row = |value: f64| ROWS - 1 - y.dot(value) / DOTS_Y;
+        for cells in &mut cells[row(high)..=row(low)] {
+            if cells[column] == ' ' {
+                cells[column] = '░';
+            }
+        }
+    }
 }
 
 /// The line from point to point, as braille dots.
@@ -130,7 +167,8 @@ mod tests {
 
     #[test]
     fn points_lie_where_their_values_are() {
-        let lines = draw(&[(-7.0, 100.0), (0.0, 80.0), (28.0, 140.0)]);
+        let line = vec![(-7.0, 100.0), (0.0, 80.0), (28.0, 140.0)];
+        let lines = draw(&Chart { line, marked: true, band: Vec::new() });
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
         let points = find(&lines, '●');
         assert_eq!(points.len(), 3, "{lines:#?}");
@@ -146,9 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn a_band_lies_between_its_ends_and_under_the_line() {
+        let band = vec![(0.0, 100.0, 120.0), (28.0, 120.0, 160.0)];
+        let lines = draw(&Chart { line: vec![(0.0, 110.0), (28.0, 140.0)], marked: false, band });
+        let shaded = find(&lines, '░');
+        assert!(shaded.len() > 20 && find(&lines, '●').is_empty(), "{lines:#?}");
+        let rows_at = |at: usize| shaded.iter().filter(move |(_, column)| *column == at).map(|(row, _)| *row);
+        let (first, last) =
+            (shaded.iter().map(|s| s.1).min().unwrap(), shaded.iter().map(|s| s.1).max().unwrap());
+        assert!(rows_at(first).max() > rows_at(last).max(), "it rises\n{lines:#?}");
+        assert!(rows_at(last).count() > rows_at(first).count(), "and widens\n{lines:#?}");
+    }
+
+    #[test]
     fn few_and_wild_values_are_drawn_too() {
         for points in [&[][..], &[(3.0, 100.0)][..], &[(0.0, -2000.0), (1.0, 9000.0), (9000.0, 0.0)][..]] {
-            let lines = draw(points);
+            let lines = draw(&Chart { line: points.to_vec(), marked: true, band: Vec::new() });
             assert_eq!(lines.len(), ROWS + 2);
             assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use aftercare_clickhouse::{DeadLetterReason, IndexPoint, InstrumentScores, Outcomes};
+use aftercare_clickhouse::{Curve, DeadLetterReason, IndexPoint, InstrumentScores, Outcomes};
 use aftercare_runtime::topics;
 use aftercare_sim::world::Settings;
 use serde::Serialize;
@@ -16,6 +16,9 @@ use crate::commands::audit;
 use crate::import::Summary;
 use crate::wiring::engines::Running;
 use crate::wiring::sink::SinkStats;
+
+/// The cohort whose curve is shown: all patients after a coronary stent.
+const STENT: &str = "pci-des";
 
 /// What the demo shows; its JSON form is for scripts.
 #[derive(Serialize)]
@@ -30,6 +33,8 @@ pub(super) struct Report {
     pub(super) outcomes: Vec<Outcomes>,
     pub(super) dead_letters: Vec<DeadLetterReason>,
     pub(super) scores: Vec<InstrumentScores>,
+    /// What comparable patients report after a coronary stent.
+    pub(super) curve: Option<Curve>,
     pub(super) patient: Option<Patient>,
     pub(super) latency: Option<Latency>,
     pub(super) audit: Option<audit::Report>,
@@ -154,6 +159,7 @@ impl Report {
             outcomes: runtime.block_on(store.outcomes())?,
             dead_letters: runtime.block_on(store.dead_letters_by_reason())?,
             scores: runtime.block_on(store.scores_by_instrument())?,
+            curve: runtime.block_on(store.newest_curve(STENT, "composite"))?,
             patient: patient(pipeline)?,
             latency: None,
             audit: None,

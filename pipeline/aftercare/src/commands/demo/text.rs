@@ -2,8 +2,11 @@
 
 use std::fmt::{Display, Write};
 
+use aftercare_clickhouse::{Curve, CurvePoint, IndexPoint};
+
+use super::Args;
+use super::chart::{self, Chart};
 use super::report::{Patient, Places, Report, World};
-use super::{Args, chart};
 
 /// A page that is written line by line.
 #[derive(Default)]
@@ -31,6 +34,9 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
     dead_letters(&mut page, report);
     scores(&mut page, report);
     alerts(&mut page, report);
+    if let Some(found) = &report.curve {
+        curve(&mut page, found);
+    }
     if let Some(patient) = &report.patient {
         index(&mut page, patient);
     }
@@ -189,13 +195,36 @@ fn alerts(page: &mut Page, report: &Report) {
 }
 
 fn index(page: &mut Page, patient: &Patient) {
-    let points: Vec<(f64, f64)> =
-        patient.points.iter().filter_map(|p| Some((p.days_since_treatment?, p.index))).collect();
+    let day = |p: &IndexPoint| p.days_since_treatment;
+    let line = patient.points.iter().filter_map(|p| Some((day(p)?, p.index))).collect();
+    let band = patient.points.iter().filter_map(|p| {
+        let (expected, sd) = p.expected.zip(p.expected_sd)?;
+        Some((day(p)?, expected - sd, expected + sd))
+    });
     page.heading("One patient's health index, % of the baseline", &patient.patient_id);
-    for line in chart::draw(&points) {
+    for line in chart::draw(&Chart { line, marked: true, band: band.collect() }) {
         page.line(line);
     }
-    page.line("       days since treatment      ● one questionnaire      ┊ the stent is placed");
+    page.line("       days since treatment      ● one questionnaire      ┊ the treatment");
+    page.line("       ░ what comparable patients report then, without this one: mean ± 1 SD");
+}
+
+fn curve(page: &mut Page, curve: &Curve) {
+    let middle = |p: &CurvePoint| f64::from(p.from_day + p.to_day) / 2.0;
+    let line = curve.points.iter().map(|p| (middle(p), p.mean)).collect();
+    let band = curve.points.iter().filter_map(|p| match p.quantiles[..] {
+        [_, lower, _, upper, _] => Some((middle(p), lower, upper)),
+        _ => None,
+    });
+    page.heading("What patients report after a stent, % of the baseline", &curve.edition);
+    for line in chart::draw(&Chart { line, marked: false, band: band.collect() }) {
+        page.line(line);
+    }
+    let n: i64 = curve.points.iter().map(|p| p.n).sum();
+    page.line(format_args!(
+        "       days since treatment      mean of {} answers, ░ the middle half",
+        grouped(n.unsigned_abs())
+    ));
 }
 
 fn latency(page: &mut Page, report: &Report) {
