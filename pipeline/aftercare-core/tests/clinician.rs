@@ -86,13 +86,6 @@ impl Desk {
         self.changes.clear();
         let was = self.book.clone();
         let verdict = self.book.offer(&head, &fact, offer, &terms, &mut self.changes);
-        for verdict in &self.changes.verdicts {
-            let revision = self.revisions.entry(verdict.id.to_string()).or_default();
-            *revision += 1;
-            assert_eq!(verdict.revision, *revision, "verdicts are counted without a gap");
-            let key = (verdict.patient_id.to_string(), verdict.id.to_string());
-            self.verdicts.insert(key, verdict.clone());
-        }
         for receipt in &self.changes.receipts {
             let receipt = &receipt.receipt;
             let key = (receipt.id.to_string(), receipt.revision);
@@ -102,8 +95,27 @@ impl Desk {
         verdict
     }
 
+    /// Takes a record, and judges at once all that it may concern.
     fn take(&mut self, entry: &Entry) -> Option<Verdict> {
-        self.offer(entry, &Library::builtin(), Offer::Take, false)
+        let library = Library::builtin();
+        let verdict = self.offer(entry, &library, Offer::Take, false);
+        self.tick(Instant::MAX, &library);
+        verdict
+    }
+
+    /// Judges what is due.
+    fn tick(&mut self, tick: Instant, library: &Library) {
+        self.changes.clear();
+        let was = self.book.clone();
+        self.book.judge(tick, library, &mut self.changes);
+        for verdict in &self.changes.verdicts {
+            let revision = self.revisions.entry(verdict.id.to_string()).or_default();
+            *revision += 1;
+            assert_eq!(verdict.revision, *revision, "verdicts are counted without a gap");
+            let key = (verdict.patient_id.to_string(), verdict.id.to_string());
+            self.verdicts.insert(key, verdict.clone());
+        }
+        self.assert_can_be_taken_back(&was);
     }
 
     /// What the changes say was before, put back, is what was before.
@@ -214,6 +226,7 @@ proptest! {
         order in prop::collection::vec(any::<Index>(), 40),
         copies in prop::collection::vec(any::<Index>(), 0..10),
         crashes in prop::collection::vec(any::<bool>(), 50),
+        ticks in prop::collection::vec(prop::option::of(0i64..6000), 50),
     ) {
         let mut queue = entries.clone();
         queue.extend(copies.iter().map(|copy| copy.get(&entries).clone()));
@@ -222,12 +235,18 @@ proptest! {
             queue.swap(at, other);
         }
         let mut desk = Desk::default();
-        for (entry, crash) in queue.iter().zip(crashes) {
-            prop_assert!(desk.take(entry).is_some());
+        let library = Library::builtin();
+        for ((entry, crash), tick) in queue.iter().zip(crashes).zip(ticks) {
+            prop_assert!(desk.offer(entry, &library, Offer::Take, false).is_some());
+            if let Some(tick) = tick {
+                desk.tick(Instant(MONDAY + tick * 1000), &library);
+            }
             if crash {
                 desk.restore();
             }
         }
+        desk.tick(Instant(MONDAY + 4_300_000), &library);
+        prop_assert_eq!(desk.book.next_due(), None);
         prop_assert_eq!(desk.standing(), batch(&entries));
         let taken: u32 = desk.receipts.values().map(|(.., copies)| copies).sum();
         prop_assert_eq!(taken as usize, queue.len());
@@ -325,6 +344,7 @@ fn what_waits_is_taken_once_its_time_has_come_or_given_up() {
     assert_eq!(desk.standing().len(), 0);
     assert_eq!(desk.offer(&entry, &library, Offer::Take, true), Some(Verdict::Accepted));
     assert_eq!(desk.receipts[&("s".to_owned(), 1)], ("accepted", None, 2));
+    desk.tick(Instant::MAX, &library);
     assert_eq!(desk.standing().len(), 1);
     let late = Entry::new("t", "p1", 0);
     assert_eq!(desk.offer(&late, &library, Offer::Hold, false), Some(Verdict::Hold));
@@ -345,6 +365,18 @@ fn only_so_much_of_the_past_is_remembered() {
     assert_eq!(desk.take(&Entry::new("s130", "p1", 130 * 86_400)), None, "who knows whether it was here");
     assert_eq!(desk.take(&Entry::new("new", "p1", 136 * 86_400)), None);
     assert_eq!(desk.take(&Entry::new("new", "p1", 137 * 86_400)), Some(Verdict::Accepted));
+    // what no tick has come to judge is not forgotten
+    let mut desk = Desk::default();
+    for day in 0..200 {
+        desk.offer(
+            &Entry::new(&format!("s{day}"), "p1", day * 86_400),
+            &Library::builtin(),
+            Offer::Take,
+            false,
+        );
+    }
+    desk.tick(Instant::MAX, &Library::builtin());
+    assert_eq!(desk.standing().len(), 200);
 }
 
 #[test]
@@ -358,15 +390,35 @@ fn each_session_is_judged_by_the_rule_that_is_valid_at_its_end() {
     for (id, began_s) in [("before", midnight - 46), ("after", midnight - 45)] {
         desk.offer(&Entry::new(id, "p1", began_s), &library, Offer::Take, false);
     }
+    desk.tick(Instant::MAX, &library);
     let found = |id: &str| desk.verdicts[&("p1".to_owned(), id.to_owned())].clone();
     assert_eq!((&*found("before").rule, found("before").judgement.is_service()), ("default@1", true));
     assert_eq!((&*found("after").rule, found("after").judgement.too_short), ("default@2", true));
 }
 
 #[test]
-fn without_a_rule_nothing_is_judged() {
+fn without_a_rule_sessions_wait_for_one() {
     let mut desk = Desk::default();
     let entry = Entry::new("s", "p1", 0);
     assert_eq!(desk.offer(&entry, &Library::default(), Offer::Take, false), Some(Verdict::Accepted));
+    desk.tick(Instant::MAX, &Library::default());
     assert_eq!(desk.standing().len(), 0);
+    desk.tick(Instant::MAX, &Library::builtin());
+    assert_eq!(desk.standing().len(), 1);
+}
+
+#[test]
+fn a_burst_that_arrives_as_it_happens_is_judged_once_it_is_over() {
+    let (mut desk, library) = (Desk::default(), Library::builtin());
+    for (n, patient) in (0..).zip(PATIENTS) {
+        desk.offer(&Entry::new(&format!("s{n}"), patient, 30 * n), &library, Offer::Take, false);
+        desk.tick(Instant(MONDAY + 30_000 * n + 45_000), &library);
+    }
+    let first_ends = Instant(MONDAY + 300_000);
+    assert_eq!((desk.standing().len(), desk.book.next_due()), (0, Some(first_ends)));
+    desk.tick(first_ends, &library);
+    assert_eq!((desk.standing().len(), desk.reasons("p1", "s0")), (1, vec!["burst"]));
+    desk.tick(Instant(MONDAY + 540_000), &library);
+    assert_eq!(desk.standing().len(), 9);
+    assert!(desk.revisions.values().all(|revisions| *revisions == 1));
 }

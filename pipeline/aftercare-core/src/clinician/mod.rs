@@ -1,8 +1,9 @@
 //! The sessions of one clinician, and which of them are service.
 //!
-//! A session is judged once it is closed: by the review rule that is valid at its end, and by how many patients the
-//! clinician turned to within minutes of it. A session that comes later may make a burst of those before it, so that
-//! their verdicts are revised. The final verdicts depend on the sessions alone, in whatever order they came.
+//! A closed session is judged by the review rule that is valid at its end, and by how many patients the clinician
+//! turned to within minutes of it; at the first tick after those minutes, so that a burst is found as a whole and not
+//! patient by patient. A session that arrives later may still make a burst of those before it, so that their verdicts
+//! are revised. The final verdicts depend on the sessions alone, in whatever order they came.
 
 mod judge;
 mod session;
@@ -35,6 +36,8 @@ pub struct ClinicianBook {
     by_id: BTreeMap<Box<str>, SessionNo>,
     /// By the start that counts.
     by_start: BTreeSet<(Instant, SessionNo)>,
+    /// Those around which others are to be judged anew, by when.
+    due: BTreeSet<(Instant, SessionNo)>,
 }
 
 impl Default for ClinicianBook {
@@ -44,6 +47,7 @@ impl Default for ClinicianBook {
             sessions: BTreeMap::new(),
             by_id: BTreeMap::new(),
             by_start: BTreeSet::new(),
+            due: BTreeSet::new(),
         }
     }
 }
@@ -64,7 +68,7 @@ pub enum Offer {
 pub struct Terms<'a> {
     /// The tick.
     pub stored_at: Instant,
-    /// Where the review rules are. Without a rule that is valid at its end a session is not judged.
+    /// Where the review rules are.
     pub library: &'a Library,
     /// A session that began longer than this before the newest one is not taken any more, and forgotten.
     pub remembered: Millis,
@@ -158,16 +162,50 @@ impl ClinicianBook {
         let mut session = before.clone().unwrap_or_else(|| Session::new(head.id));
         let (verdict, receipts) = session.offer(head, fact, offer, terms.stored_at);
         out.receipts.extend(receipts);
-        let starts = [before.as_ref(), Some(&session)].map(|session| session?.start());
-        let taken = matches!(verdict, Verdict::Accepted);
+        if verdict == Verdict::Accepted {
+            let starts = [before.as_ref(), Some(&session)].map(|session| session?.start());
+            session.judge_around(starts.into_iter().flatten().chain([head.event_at]), terms.library);
+            self.newest_began_at = self.newest_began_at.max(head.event_at);
+        }
         out.before.push((no, before));
         self.put(no, Some(session));
-        if taken {
-            self.newest_began_at = self.newest_began_at.max(head.event_at);
-            self.judge_around(no, starts, terms, out);
-            self.forget(terms, out);
-        }
+        self.forget(terms, out);
         Some(verdict)
+    }
+
+    /// When sessions are to be judged next.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Judges what is due at the tick, and adds the verdicts to `out` that differ from those issued last. A session
+    /// that ends when no rule is valid has none. While no rule is known at all nothing is judged, and it stays due.
+    pub fn judge(&mut self, tick: Instant, library: &Library, out: &mut SessionChanges) {
+        let reach = library.burst_length_max();
+        if reach == Millis(0) {
+            return;
+        }
+        let mut around: BTreeSet<(Instant, SessionNo)> = BTreeSet::new();
+        while let Some((_, no)) = self.due.first().copied().filter(|(due, _)| *due <= tick) {
+            let Some(mut session) = self.sessions.get(&no).cloned() else { break };
+            out.before.push((no, Some(session.clone())));
+            around.insert((session.orders_at(), no));
+            for start in session.take_judge_around() {
+                around.extend(self.between(start, reach));
+            }
+            self.put(no, Some(session));
+        }
+        // what is not over yet is due at its own time
+        around.retain(|(_, no)| self.sessions.get(no).is_some_and(|session| session.due().is_none()));
+        for (_, no) in around {
+            let Some(session) = self.sessions.get(&no) else { continue };
+            let mut judged = session.clone();
+            self.judge_one(&mut judged, library, &mut out.verdicts);
+            if judged != *session {
+                out.before.push((no, Some(session.clone())));
+                self.sessions.insert(no, judged);
+            }
+        }
     }
 
     /// The session of this number.
@@ -205,10 +243,12 @@ impl ClinicianBook {
         if let Some(before) = self.sessions.remove(&no) {
             self.by_id.remove(&*before.id);
             self.by_start.remove(&(before.orders_at(), no));
+            before.due().map(|due| self.due.remove(&(due, no)));
         }
         if let Some(session) = session {
             self.by_id.insert(session.id.clone(), no);
             self.by_start.insert((session.orders_at(), no));
+            self.due.extend(session.due().map(|due| (due, no)));
             self.sessions.insert(no, session);
         }
     }
@@ -217,34 +257,7 @@ impl ClinicianBook {
         self.sessions.last_key_value().map_or(1, |(no, _)| no.saturating_add(1))
     }
 
-    /// Judges a session anew, and those so near to one of `starts` that it may have made or ended a burst of them.
-    fn judge_around(
-        &mut self,
-        no: SessionNo,
-        starts: [Option<Instant>; 2],
-        terms: &Terms<'_>,
-        out: &mut SessionChanges,
-    ) {
-        let reach = terms.library.burst_length_max();
-        let mut around: BTreeSet<(Instant, SessionNo)> = BTreeSet::new();
-        for start in starts.into_iter().flatten() {
-            around.extend(self.between(start, reach));
-        }
-        around.extend(self.sessions.get(&no).map(|session| (session.orders_at(), no)));
-        for (_, near) in around {
-            let Some(session) = self.sessions.get(&near) else { continue };
-            let mut changed = session.clone();
-            self.judge(&mut changed, terms.library, &mut out.verdicts);
-            if changed != *session {
-                if near != no {
-                    out.before.push((near, Some(session.clone())));
-                }
-                self.sessions.insert(near, changed);
-            }
-        }
-    }
-
-    fn judge(&self, session: &mut Session, library: &Library, out: &mut Vec<VerdictChange>) {
+    fn judge_one(&self, session: &mut Session, library: &Library, out: &mut Vec<VerdictChange>) {
         let Some((began_at, ended_at)) = session.span() else { return session.withdraw(out) };
         let Some(rule) = library.review_rule(ended_at) else { return };
         let starts: Vec<Start<'_>> = self
@@ -263,13 +276,15 @@ impl ClinicianBook {
     }
 
     /// Forgets sessions of which every revision began so long before the newest session that no record can be taken
-    /// any more which would change them or a burst that they are part of.
+    /// any more which would change them or a burst that they are part of, and none that is to be judged yet.
     fn forget(&mut self, terms: &Terms<'_>, out: &mut SessionChanges) {
         let reach = terms.library.burst_length_max();
-        let horizon = self.newest_began_at.saturating_sub(terms.remembered);
+        let unjudged = self.next_due().map_or(Instant::MAX, |due| due.saturating_sub(reach));
+        let horizon = self.newest_began_at.saturating_sub(terms.remembered).min(unjudged);
         let horizon = horizon.saturating_sub(reach).saturating_sub(reach);
         let old = self.by_start.range(..(horizon, SessionNo::MIN)).map(|(_, no)| *no);
-        let old = old.filter(|no| self.sessions.get(no).is_some_and(|session| session.ends_before(horizon)));
+        let over = |session: &Session| session.due().is_none() && session.ends_before(horizon);
+        let old = old.filter(|no| self.sessions.get(no).is_some_and(over));
         for no in old.collect::<Vec<_>>() {
             out.before.push((no, self.sessions.get(&no).cloned()));
             self.put(no, None);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::{Judgement, Start, judge};
 use super::{Offer, SessionFact, SessionReceipt, VerdictChange};
-use crate::documents::ReviewRule;
+use crate::documents::{Library, ReviewRule};
 use crate::facts::{InputKind, RecordHead, RecordStatus, Source};
 use crate::patient::{OwnedAttribution, ReceiptChange, Verdict};
 use crate::reason::Reason;
@@ -19,6 +19,9 @@ pub struct Session {
     /// Ascending.
     revisions: Vec<Revision>,
     issued: Option<Issued>,
+    /// Starts around which sessions may be judged otherwise since this one came, changed or went, and when to look.
+    around: Vec<Instant>,
+    due: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +68,7 @@ struct Issued {
 
 impl Session {
     pub(super) fn new(id: &str) -> Session {
-        Session { id: id.into(), revisions: Vec::new(), issued: None }
+        Session { id: id.into(), revisions: Vec::new(), issued: None, around: Vec::new(), due: None }
     }
 
     /// Takes a record of this session; answers what became of it and the receipts that changed.
@@ -154,6 +157,25 @@ impl Session {
     /// Whether every revision began before `at`.
     pub(super) fn ends_before(&self, at: Instant) -> bool {
         self.revisions.iter().all(|known| known.began_at < at)
+    }
+
+    /// Has the sessions around these starts judged once no more of them can begin.
+    pub(super) fn judge_around(&mut self, starts: impl Iterator<Item = Instant>, library: &Library) {
+        for start in starts {
+            if !self.around.contains(&start) {
+                self.around.push(start);
+            }
+            self.due = self.due.max(Some(start.saturating_add(library.burst_length_max())));
+        }
+    }
+
+    pub(super) fn take_judge_around(&mut self) -> Vec<Instant> {
+        self.due = None;
+        std::mem::take(&mut self.around)
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Judges it, and issues what differs from the verdict issued last.
