@@ -1,8 +1,10 @@
 //! From the wire into the words of the domain: what an identified record says.
 
+use std::collections::BTreeSet;
+
 use aftercare_core::facts::{
     self, ActionFact, Answer, Body, ClinicalFact, CommerceFact, EnrolmentFact, FormFact, InputKind,
-    PayerPart, RecordHead, UploadFact, VerdictFact,
+    PayerPart, RecordHead, SessionFact, UploadFact, VerdictFact,
 };
 use aftercare_core::time::{self, Instant};
 use aftercare_schemas::codec::{self, WireError};
@@ -90,6 +92,44 @@ pub(crate) fn decode<'a>(
         }
         _ => event(input, kind, header, canonical),
     }
+}
+
+/// A decoded session of a clinician: its head without the digest, whose it is, its content.
+pub(crate) struct DecodedSession<'a> {
+    pub(crate) head: RecordHead<'a>,
+    pub(crate) clinician_id: &'a str,
+    pub(crate) fact: SessionFact<'a>,
+}
+
+impl DecodedSession<'_> {
+    /// Bytes of the texts that the state would keep.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let own = [self.head.id, self.clinician_id, self.fact.patient_id].map(Some);
+        texts(&own) + texts(&[self.fact.episode_id, self.fact.upload_id])
+    }
+}
+
+/// As [`decode`], for a session of a clinician.
+pub(crate) fn decode_session<'a>(
+    input: &Input<'a>,
+    canonical: &mut Vec<u8>,
+) -> Result<DecodedSession<'a>, WireError> {
+    let subject = topics::name(input.topic);
+    let wire: wire::ClinicianActivity<'a> =
+        codec::decode(subject, input.value, input.schema_header().as_deref())?;
+    canonicalise("clinician-activity", &wire, canonical)?;
+    let kind = InputKind::ClinicianActivity;
+    let head = head(kind, wire.id, wire.revision, wire.status, wire.source, wire.happened_at);
+    let sections: BTreeSet<&str> = wire.sections_read.iter().copied().collect();
+    let fact = SessionFact {
+        patient_id: wire.patient_id,
+        episode_id: wire.episode_id,
+        upload_id: wire.upload_id,
+        ended_at: wire.ended_at.map(Instant),
+        interactions: wire.interactions,
+        sections_read: i32::try_from(sections.len()).unwrap_or(i32::MAX),
+    };
+    Ok(DecodedSession { head, clinician_id: wire.clinician_id, fact })
 }
 
 /// As [`decode`], for what happened around a patient.

@@ -1,6 +1,7 @@
 //! What follows from a record that was taken, beyond its receipt and its scores: each book takes what concerns it, in the
 //! order in which they stand here. And what follows from time alone.
 
+use aftercare_core::facts::Body;
 use aftercare_core::patient::Verdict;
 use aftercare_stream::log::TaskLog;
 
@@ -16,15 +17,19 @@ impl<L: TaskLog> Task<L> {
     /// neither, and an enrolment may change the scores of uploads that came long before.
     pub(crate) fn follow(
         &mut self,
-        _patient: PatientNo,
-        _decoded: &Decoded<'_>,
-        _verdict: &Verdict,
+        patient: PatientNo,
+        decoded: &Decoded<'_>,
+        verdict: &Verdict,
     ) -> Result<(), TaskError> {
-        Ok(())
+        match (&decoded.body, verdict) {
+            (Body::Verdict(fact), Verdict::Accepted) => self.take_verdict(patient, &decoded.head, fact),
+            (Body::Enrolment(_), Verdict::Accepted) => self.reattribute_reviews(patient),
+            _ => Ok(()),
+        }
     }
 
     /// At a tick, after what waited was taken and windows were issued: books whose time has come.
     pub(crate) fn follow_tick(&mut self) -> Result<(), TaskError> {
-        Ok(())
+        self.sessions_tick()
     }
 }

@@ -105,6 +105,7 @@ impl<L: TaskLog> Task<L> {
         match topics::kind_of(input.topic) {
             None if input.topic == WEARABLE_READINGS => self.wearable(input, None),
             None => Ok(()),
+            Some(InputKind::ClinicianActivity) => self.session(input, false),
             Some(kind) => self.identified(input, kind, false),
         }
     }
@@ -115,6 +116,7 @@ impl<L: TaskLog> Task<L> {
         match (topics::kind_of(input.topic), held.held_for) {
             (None, HeldFor::Tick { taken_to, .. }) => self.wearable(&input, Some(taken_to)),
             (None, HeldFor::Enrolment) => Ok(()),
+            (Some(InputKind::ClinicianActivity), _) => self.session(&input, true),
             (Some(kind), _) => self.identified(&input, kind, true),
         }
     }
@@ -188,7 +190,7 @@ impl<L: TaskLog> Task<L> {
     }
 
     /// Counts the verdict. A refused record keeps its bytes as a dead letter, beside its receipt.
-    fn settle(&mut self, input: &Input<'_>, verdict: &Verdict) -> Result<(), TaskError> {
+    pub(crate) fn settle(&mut self, input: &Input<'_>, verdict: &Verdict) -> Result<(), TaskError> {
         self.counted.verdicts[position_of(verdict)] += 1;
         match verdict {
             Verdict::Rejected { reason, place } => {
@@ -250,7 +252,8 @@ impl<L: TaskLog> Task<L> {
         Ok(Placed::Here(no))
     }
 
-    fn forward(&mut self, input: &Input<'_>, patient_id: &str, partition: i32) -> Result<(), TaskError> {
+    /// Sends the record on to the partition that its patient (or clinician) belongs to.
+    pub(crate) fn forward(&mut self, input: &Input<'_>, key: &str, partition: i32) -> Result<(), TaskError> {
         if input.header(headers::FORWARDED).is_some() {
             let message = "the record was sent on once and is not at home here either";
             return self.undecodable(input, "wrong_partition_loop", message);
@@ -262,7 +265,7 @@ impl<L: TaskLog> Task<L> {
         self.log.send(&Outgoing {
             topic: input.topic,
             partition,
-            key: Some(patient_id.as_bytes()),
+            key: Some(key.as_bytes()),
             value: input.value,
             headers: &all,
         })?;
@@ -366,7 +369,7 @@ impl<L: TaskLog> Task<L> {
         }
     }
 
-    /// A record that has no receipt: its bytes are not ours, or it names no one.
+    /// A record that has no receipt: its bytes are not ours, it names no one, or whether it is a copy is not known any more.
     pub(crate) fn undecodable(
         &mut self,
         input: &Input<'_>,
@@ -374,7 +377,11 @@ impl<L: TaskLog> Task<L> {
         message: &str,
     ) -> Result<(), TaskError> {
         self.state.meta.undecodable[topics::index(input.topic)] += 1;
-        let stage = if reason == "wrong_partition_loop" { "ROUTE" } else { "DESERIALIZE" };
+        let stage = match reason {
+            "wrong_partition_loop" => "ROUTE",
+            "session_too_old" => "VALIDATE",
+            _ => "DESERIALIZE",
+        };
         self.dead_letter(input, stage, reason, message, false)
     }
 

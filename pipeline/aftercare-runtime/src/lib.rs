@@ -10,6 +10,7 @@ mod follow;
 mod input;
 pub mod output;
 mod readings;
+mod sessions;
 mod state;
 pub mod stats;
 pub mod task;

@@ -1,5 +1,6 @@
 //! What a task writes: numbered rows in the wire's terms, dead letters, forwarded records.
 
+use aftercare_core::clinician::Review;
 use aftercare_core::patient::{ReceiptChange, ScoreChange};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
@@ -9,9 +10,9 @@ use aftercare_stream::sequence::Sequence;
 use serde::Serialize;
 
 use crate::error::TaskError;
-use crate::state::Meta;
+use crate::state::{Meta, PatientEntry};
 use crate::stats::Counted;
-use crate::topics::{self, DEAD_LETTERS, RECEIPTS, SCORES};
+use crate::topics::{self, DEAD_LETTERS, RECEIPTS, REVIEWS, SCORES};
 
 /// Names of the headers of dead letters; the first five are Kafka Connect's.
 pub mod headers {
@@ -166,6 +167,43 @@ impl Pen {
         });
         self.id = id;
         written
+    }
+
+    pub(crate) fn review<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        counted: &mut Counted,
+        patient: &PatientEntry,
+        id: &str,
+        review: &Review,
+    ) -> Result<(), TaskError> {
+        let who = patient.patient.attribution_for(review.episode_id.as_deref(), review.began_at);
+        self.row(log, counted, REVIEWS, &patient.id, |version| wire::Review {
+            version,
+            review_id: id,
+            revision: review.revision,
+            status: if review.withdrawn { "withdrawn" } else { "final" },
+            patient_id: &patient.id,
+            episode_id: review.episode_id.as_deref(),
+            upload_id: review.upload_id.as_deref(),
+            reviewer_id: &review.reviewer_id,
+            began_at: review.began_at.0,
+            ended_at: review.ended_at.0,
+            duration_ms: review.duration_ms,
+            interactions: review.interactions,
+            sections_read: review.sections_read,
+            burst_patients: review.burst_patients,
+            verdict: if review.service { "service" } else { "superficial" },
+            reasons: review.reasons.iter().map(|reason| &**reason).collect(),
+            rule: &review.rule,
+            stored_at: review.stored_at.0,
+            organisation: who.organisation,
+            care_team: who.care_team,
+            clinician_id: who.clinician_id,
+            manufacturer: who.manufacturer,
+            procedure: who.procedure,
+            source: review.source.as_str(),
+        })
     }
 
     pub(crate) fn dead_letter<L: TaskLog>(

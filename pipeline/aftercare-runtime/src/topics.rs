@@ -10,7 +10,7 @@ pub enum Role {
     Control,
     /// Documents, one partition, read by every task.
     Broadcast,
-    /// Keyed by patient, read by the task of the partition.
+    /// Keyed by patient or clinician, read by the task of the partition.
     Input,
     /// Written by the task into its own partition, numbered without a gap.
     Output,
@@ -21,8 +21,6 @@ pub enum Role {
     /// Written by task 0 into one partition, numbered without a gap; the last word on each key is kept for good and
     /// read by every task.
     Editions,
-    /// Keyed by clinician or written by another role.
-    Other,
     /// What people decided, in one partition, the last word on each key kept for good.
     Decisions,
 }
@@ -71,7 +69,7 @@ topics! {
     LATE_READINGS 13 "late-readings" Output;
     DEAD_LETTERS 14 "dead-letters" Output;
     TASK_STATE 15 "task-state" Changelog;
-    CLINICIAN_ACTIVITY 16 "clinician-activity" Other;
+    CLINICIAN_ACTIVITY 16 "clinician-activity" Input;
     DEAD_LETTER_DECISIONS 17 "dead-letter-decisions" Decisions;
     ALERTS 18 "alerts" Output;
     LEDGER 19 "ledger" Output;
@@ -117,6 +115,7 @@ pub fn kind_of(topic: TopicId) -> Option<InputKind> {
         COMMERCE_EVENTS => Some(InputKind::CommerceEvent),
         ALERT_ACTIONS => Some(InputKind::AlertAction),
         SESSION_VERDICTS => Some(InputKind::SessionVerdict),
+        CLINICIAN_ACTIVITY => Some(InputKind::ClinicianActivity),
         _ => None,
     }
 }

@@ -6,12 +6,14 @@
 //! are revised. The final verdicts depend on the sessions alone, in whatever order they came.
 
 mod judge;
+mod review;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use judge::Judgement;
+pub use review::{Review, ReviewBook};
 pub use session::Session;
 
 use crate::documents::Library;
@@ -153,7 +155,7 @@ impl ClinicianBook {
         terms: &Terms<'_>,
         out: &mut SessionChanges,
     ) -> Option<Verdict> {
-        if head.event_at < self.newest_began_at.saturating_sub(terms.remembered) {
+        if !head.retry && head.event_at < self.newest_began_at.saturating_sub(terms.remembered) {
             return None;
         }
         let known = self.by_id.get(head.id).copied();
@@ -276,14 +278,14 @@ impl ClinicianBook {
     }
 
     /// Forgets sessions of which every revision began so long before the newest session that no record can be taken
-    /// any more which would change them or a burst that they are part of, and none that is to be judged yet.
+    /// any more which would change them or a burst that they are part of, and none that waits or is to be judged yet.
     fn forget(&mut self, terms: &Terms<'_>, out: &mut SessionChanges) {
         let reach = terms.library.burst_length_max();
         let unjudged = self.next_due().map_or(Instant::MAX, |due| due.saturating_sub(reach));
         let horizon = self.newest_began_at.saturating_sub(terms.remembered).min(unjudged);
         let horizon = horizon.saturating_sub(reach).saturating_sub(reach);
         let old = self.by_start.range(..(horizon, SessionNo::MIN)).map(|(_, no)| *no);
-        let over = |session: &Session| session.due().is_none() && session.ends_before(horizon);
+        let over = |session: &Session| session.due().is_none() && session.is_over(horizon);
         let old = old.filter(|no| self.sessions.get(no).is_some_and(over));
         for no in old.collect::<Vec<_>>() {
             out.before.push((no, self.sessions.get(&no).cloned()));

@@ -154,9 +154,9 @@ impl Session {
         self.in_force().map(|revision| revision.began_at).or_else(newest).unwrap_or_default()
     }
 
-    /// Whether every revision began before `at`.
-    pub(super) fn ends_before(&self, at: Instant) -> bool {
-        self.revisions.iter().all(|known| known.began_at < at)
+    /// Whether every revision began before `at`, and none waits.
+    pub(super) fn is_over(&self, at: Instant) -> bool {
+        self.revisions.iter().all(|known| known.began_at < at && known.outcome != Outcome::Held)
     }
 
     /// Has the sessions around these starts judged once no more of them can begin.

@@ -117,7 +117,13 @@ impl Patient {
 
     /// Who a fact of `at` belongs to: by the episode treated most recently at or before `at`, else the earliest.
     pub fn attribution_at(&self, at: Instant) -> Attribution<'_> {
-        let Some(episode) = self.episode_at(at) else { return Attribution::default() };
+        self.attribution_for(None, at)
+    }
+
+    /// As [`Patient::attribution_at`], for a fact that names its episode: if it is known here, by that.
+    pub fn attribution_for(&self, episode: Option<&str>, at: Instant) -> Attribution<'_> {
+        let named = episode.filter(|id| self.knows_episode(id)).and_then(|id| self.names.find(id));
+        let Some(episode) = named.or_else(|| self.episode_at(at)) else { return Attribution::default() };
         let syms = self.attribution_syms(episode, at);
         let text = |sym: Option<Sym>| sym.map(|sym| self.names.text(sym));
         Attribution {

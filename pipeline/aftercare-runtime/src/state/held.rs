@@ -22,6 +22,7 @@ pub(crate) enum HeldFor {
 /// A record that waits, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
+    /// Its patient; of a clinician's session, the number of the clinician.
     pub(crate) patient: PatientNo,
     pub(crate) held_for: HeldFor,
     /// The tick at which its waiting ends, one way or the other.

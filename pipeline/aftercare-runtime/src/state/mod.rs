@@ -1,10 +1,10 @@
 //! The state of one task: everything that its decisions rest on, in memory, with one codec for changelog and undo.
 //!
-//! Tables: the task itself, patients, devices, windows, held records. An entry is found by number; a patient or
+//! Tables: the task itself, patients, devices, windows, held records, books. An entry is found by number; a patient or
 //! device gets the next free number when it is first seen.
 
-#[expect(dead_code, reason = "the first kind of book brings its table")]
 mod books;
+mod clinicians;
 mod device;
 #[cfg(test)]
 mod fixtures;
@@ -16,13 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::hint::black_box;
 
+use aftercare_core::clinician::ReviewBook;
 use aftercare_core::patient::Patient;
+use aftercare_core::time::Instant;
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use books::Shelf;
+use books::{Book, Books, Shelf};
+pub(crate) use clinicians::{ClinicianNo, Clinicians};
 pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
 pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
@@ -38,8 +41,10 @@ const PATIENT: u8 = 1;
 const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
-/// How many kinds of books there are. Their tables follow.
-const SHELVES: usize = 0;
+/// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
+const SHELVES: usize = 2;
+const REVIEWS: u8 = 13;
+const CLINICIAN: u8 = 14;
 
 /// Number of a patient within a task.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -88,6 +93,17 @@ pub(crate) struct TaskState {
     pub(crate) issuing: Vec<Issue>,
     /// Devices to look at for windows that ended, by (due, number).
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
+    pub(crate) reviews: Books<ReviewBook>,
+    pub(crate) clinicians: Clinicians,
+}
+
+impl Book for ReviewBook {
+    const NAME: &'static str = "reviews";
+    const TABLE: u8 = REVIEWS;
+
+    fn next_due(&self) -> Option<Instant> {
+        None
+    }
 }
 
 impl TaskState {
@@ -165,6 +181,12 @@ impl TaskState {
         self.patients[no.0 as usize].as_mut().expect("a patient's number comes from the table")
     }
 
+    /// The reviews, to be changed, and the patient whom they are about.
+    pub(crate) fn reviews_and_patient(&mut self, no: PatientNo) -> (&mut Books<ReviewBook>, &PatientEntry) {
+        let patient = self.patients[no.0 as usize].as_ref();
+        (&mut self.reviews, patient.expect("a patient's number comes from the table"))
+    }
+
     pub(crate) fn device(&self, no: DeviceNo) -> &Device {
         self.devices[no.0 as usize].as_ref().expect("a device's number comes from the table")
     }
@@ -197,12 +219,12 @@ impl TaskState {
 
     /// The tables of books, by table.
     fn shelves(&self) -> [&dyn Shelf; SHELVES] {
-        []
+        [&self.reviews, &self.clinicians]
     }
 
     /// The same, to be changed.
     fn shelves_mut(&mut self) -> [&mut dyn Shelf; SHELVES] {
-        []
+        [&mut self.reviews, &mut self.clinicians]
     }
 
     /// Queues everything that changed since it was last issued.
