@@ -73,7 +73,8 @@ impl PartitionCoverage {
 /// What one table holds of one output partition.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
 pub struct TableCheck {
-    /// Partition of the output topic, from the patient (or, for dead letters, of the record).
+    /// Partition of the output topic, from the patient (a session's receipt: from the clinician; a dead letter: of the
+    /// record).
     pub partition: i32,
     /// Rows, each id once.
     pub rows: u64,
@@ -146,6 +147,12 @@ impl Store {
         // the documents
         let (partition, belongs) = match output {
             OutputTable::DeadLetters => ("partition", "topic != 'contracts'"),
+            // a session is the clinician's, who stands in its receipt
+            OutputTable::Receipts => (
+                "toInt32(kafkaMurmurHash(if(topic = 'clinician-activity', ifNull(toString(clinician_id), ''), \
+                 patient_id)) % {partitions: UInt32})",
+                "1",
+            ),
             OutputTable::CurveEditions => ("toInt32(0)", "1"),
             // the id of an entry without a patient, a marker, ends with its partition
             OutputTable::Ledger => (

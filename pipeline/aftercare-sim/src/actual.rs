@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aftercare_schemas::codec::{WireError, decode};
 use aftercare_schemas::wire;
 
-use crate::reference::{Attribution, ExpectedScore, ExpectedWindow, ReceiptKey, WindowKey};
+use crate::reference::{
+    Attribution, ExpectedReview, ExpectedScore, ExpectedWindow, ReceiptKey, ReviewKey, WindowKey,
+};
 
 /// Rows by id, each the one with the highest version.
 #[derive(Clone, Debug)]
@@ -80,6 +82,8 @@ pub struct Actual {
     pub scores: Rows<String, ExpectedScore>,
     /// Receipts.
     pub receipts: Rows<ReceiptKey, ActualReceipt>,
+    /// Reviews, withdrawn ones among them.
+    pub reviews: Rows<ReviewKey, ExpectedReview>,
     /// Windows.
     pub windows: Rows<WindowKey, ExpectedWindow>,
     /// Records and readings.
@@ -102,6 +106,7 @@ impl Actual {
         match topic {
             "scores" => self.add_score(&decode(topic, value, None)?),
             "receipts" => self.add_receipt(&decode(topic, value, None)?),
+            "reviews" => self.add_review(&decode(topic, value, None)?),
             "windows" => self.add_window(&decode(topic, value, None)?),
             "reading-receipts" => self.add_reading_receipt(&decode(topic, value, None)?),
             "late-readings" => self.add_late_reading(&decode(topic, value, None)?),
@@ -156,6 +161,34 @@ impl Actual {
             conflicts: row.conflicts,
         };
         self.receipts.add(key, row.version, receipt);
+    }
+
+    /// Takes a review row.
+    pub fn add_review(&mut self, row: &wire::Review) {
+        let review = ExpectedReview {
+            status: row.status.to_owned(),
+            reviewer_id: row.reviewer_id.to_owned(),
+            episode_id: row.episode_id.map(str::to_owned),
+            upload_id: row.upload_id.map(str::to_owned),
+            began_at: row.began_at,
+            ended_at: row.ended_at,
+            duration_ms: row.duration_ms,
+            interactions: row.interactions,
+            sections_read: row.sections_read,
+            burst_patients: row.burst_patients,
+            verdict: row.verdict.to_owned(),
+            reasons: row.reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+            rule: row.rule.to_owned(),
+            source: row.source.to_owned(),
+            attribution: attribution([
+                row.organisation,
+                row.care_team,
+                row.clinician_id,
+                row.manufacturer,
+                row.procedure,
+            ]),
+        };
+        self.reviews.add((row.patient_id.to_owned(), row.review_id.to_owned()), row.version, review);
     }
 
     /// Takes a window row.

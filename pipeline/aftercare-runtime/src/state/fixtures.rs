@@ -1,12 +1,14 @@
 //! Every released encoding of the state stays readable: `tests/state/vN.bin` holds one entry of each table as version
 //! N wrote it. A new encoding adds a file; none is ever changed.
 
+use aftercare_core::clinician::{Offer, SessionChanges, SessionFact, Terms};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
+    VerdictFact,
 };
 use aftercare_core::patient::{Changes, Patient};
-use aftercare_core::time::Instant;
+use aftercare_core::time::Millis;
 use aftercare_core::window::Micros;
 use aftercare_stream::changelog::{State, Transaction, replay};
 
@@ -98,6 +100,60 @@ fn sample() -> TaskState {
     state
 }
 
+/// The sample, and one entry of each kind of book.
+fn sample_with_books() -> TaskState {
+    let (mut state, mut tx) = (sample(), Transaction::new());
+    let began_at = Instant(1_700_000_000_000);
+    let head = |kind, id| RecordHead {
+        kind,
+        id,
+        revision: 1,
+        status: RecordStatus::Final,
+        source: Source::Live,
+        event_at: began_at,
+        digest: 7,
+        retry: false,
+    };
+    let session = SessionFact {
+        patient_id: "p-1",
+        episode_id: Some("episode-1"),
+        upload_id: Some("u2"),
+        ended_at: Some(Instant(began_at.0 + 45_000)),
+        interactions: 5,
+        sections_read: 2,
+    };
+    let library = Library::builtin();
+    let terms = Terms { stored_at: began_at, library: &library, remembered: Millis::days(62) };
+    let clinician = state.clinicians.add(&mut tx, "doctor-1");
+    let mut changes = SessionChanges::default();
+    state.clinicians.change(&mut tx, clinician, &mut changes, |book, changes| {
+        for id in ["s1", "s2"] {
+            book.offer(&head(InputKind::ClinicianActivity, id), &session, Offer::Take, &terms, changes);
+        }
+        book.judge(Instant::MAX, &library, changes);
+        book.offer(&head(InputKind::ClinicianActivity, "s3"), &session, Offer::Hold, &terms, changes);
+    });
+    let verdict = VerdictFact {
+        clinician_id: "doctor-1",
+        session_revision: 1,
+        episode_id: Some("episode-1"),
+        upload_id: Some("u2"),
+        ended_at: Instant(began_at.0 + 45_000),
+        service: false,
+        reasons: vec!["burst"],
+        duration_ms: 45_000,
+        interactions: 5,
+        sections_read: 2,
+        burst_patients: 6,
+        rule: "default@1",
+    };
+    let (reviews, entry) = state.reviews_and_patient(PatientNo(0));
+    reviews.change(&mut tx, 0, |book| {
+        book.take(&head(InputKind::SessionVerdict, "s1"), &verdict, began_at, &entry.patient);
+    });
+    state
+}
+
 /// All entries as one changelog record.
 fn dump(state: &TaskState) -> Vec<u8> {
     let (mut tx, mut key, mut record) = (Transaction::new(), None, Vec::new());
@@ -115,10 +171,15 @@ fn dump(state: &TaskState) -> Vec<u8> {
 
 #[test]
 fn every_table_comes_back_from_its_bytes() {
-    let written = dump(&sample());
+    let written = dump(&sample_with_books());
     let mut read = TaskState::default();
     replay(&mut read, &written).unwrap();
     assert_eq!(dump(&read), written);
+    let shelves = read.shelves().map(Shelf::table);
+    for table in [META, PATIENT, DEVICE, WINDOW, HELD].into_iter().chain(shelves) {
+        let entries = std::iter::successors(read.next_key(None), |key| read.next_key(Some(*key)));
+        assert!(entries.filter(|key| key.table == table).count() > 0, "no entry of table {table}");
+    }
 }
 
 #[test]

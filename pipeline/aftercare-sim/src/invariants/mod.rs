@@ -1,6 +1,7 @@
 //! Named statements about what came out of a run. Each answers with its violations; none means that it holds.
 
 mod readings;
+mod reviews;
 mod scores;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use crate::actual::{Actual, Run};
 use crate::reference::{Expected, READINGS};
 
 pub use readings::{EVERY_WINDOW_EQUALS_REFERENCE, NO_READING_COUNTED_TWICE};
+pub use reviews::EVERY_VERDICT_EQUALS_REFERENCE;
 pub use scores::EVERY_SCORE_EQUALS_REFERENCE;
 
 /// One violation. `{}` says what is wrong without naming anyone, `{:#}` also where.
@@ -34,11 +36,12 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 7] = [
+pub const ALL: [(&str, Invariant); 8] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
     (EVERY_SCORE_EQUALS_REFERENCE, scores::check),
+    (EVERY_VERDICT_EQUALS_REFERENCE, reviews::check),
     (EVERY_WINDOW_EQUALS_REFERENCE, readings::check_windows),
     (NO_READING_COUNTED_TWICE, readings::check_counts),
     (COVERAGE_IS_GAPLESS, |_, actual| coverage_is_gapless(&actual.coverage)),
@@ -196,6 +199,7 @@ pub fn replay_is_identical(first: &Actual, second: &Actual) -> Vec<Violation> {
     let mut violations = Vec::new();
     differing("score", first.scores.iter(), second.scores.iter(), &mut violations);
     differing("receipt", first.receipts.iter(), second.receipts.iter(), &mut violations);
+    differing("review", first.reviews.iter(), second.reviews.iter(), &mut violations);
     differing("window", first.windows.iter(), second.windows.iter(), &mut violations);
     differing("count of readings", first.counts.iter(), second.counts.iter(), &mut violations);
     let (letters, again) = (first.dead_letters.iter(), second.dead_letters.iter());

@@ -1,5 +1,6 @@
 //! Episodes, from all statements about them at once.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use aftercare_schemas::wire::Enrolment;
@@ -67,6 +68,18 @@ impl<'a> Episodes<'a> {
 
     pub(super) fn treated_at(&self, episode: &str) -> Option<i64> {
         self.whole(episode, |s| s.treated_at)
+    }
+
+    /// The episode treated last at or before a moment, else the first to be treated, else any.
+    pub(super) fn at(&self, at: i64) -> Option<&'a str> {
+        let ids = self.ids();
+        let treated: Vec<_> = ids.iter().filter_map(|id| Some((self.treated_at(id)?, *id))).collect();
+        let last = treated
+            .iter()
+            .filter(|(treated, _)| *treated <= at)
+            .max_by_key(|(treated, id)| (*treated, Reverse(*id)));
+        let found = last.or_else(|| treated.iter().min()).map(|(_, id)| *id);
+        found.or_else(|| ids.first().copied())
     }
 
     pub(super) fn attribution(&self, episode: &str, at: i64) -> Attribution {

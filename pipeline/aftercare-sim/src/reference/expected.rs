@@ -11,6 +11,9 @@ pub type ReceiptKey = (String, String, String, i32);
 /// Patient, device, metric, start (ms since 1970 UTC).
 pub type WindowKey = (String, String, String, i64);
 
+/// Patient, session.
+pub type ReviewKey = (String, String);
+
 /// All that must come out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
@@ -22,6 +25,8 @@ pub struct Expected {
     pub receipts: BTreeMap<ReceiptKey, ExpectedReceipt>,
     /// Scores that stand, by score id. Any other score must be withdrawn where it exists.
     pub scores: BTreeMap<String, ExpectedScore>,
+    /// Reviews that stand: sessions, as what they were judged. Any other must be withdrawn where it exists.
+    pub reviews: BTreeMap<ReviewKey, ExpectedReview>,
     /// Windows, as if no reading had come too late.
     pub windows: BTreeMap<WindowKey, ExpectedWindow>,
     /// Counts of readings, by patient and device.
@@ -85,6 +90,41 @@ pub struct ExpectedScore {
     /// Slots begun so far.
     pub uploads_due: u32,
     /// Who it belongs to at the time of the answer.
+    pub attribution: Attribution,
+}
+
+/// One review. (What came out is read into the same type, so that the two can be compared.)
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpectedReview {
+    /// final; what came out may also be withdrawn.
+    pub status: String,
+    /// The clinician of the session.
+    pub reviewer_id: String,
+    /// The episode that was looked at.
+    pub episode_id: Option<String>,
+    /// The upload that was opened.
+    pub upload_id: Option<String>,
+    /// Begin, ms since 1970 UTC.
+    pub began_at: i64,
+    /// End, ms since 1970 UTC.
+    pub ended_at: i64,
+    /// Length, ms.
+    pub duration_ms: i64,
+    /// Taps, scrolls and entries.
+    pub interactions: i32,
+    /// Distinct sections read.
+    pub sections_read: i32,
+    /// Most patients of a span that holds its begin.
+    pub burst_patients: i32,
+    /// service or superficial.
+    pub verdict: String,
+    /// Why it is no service.
+    pub reasons: Vec<String>,
+    /// Document and version of the rule that judged.
+    pub rule: String,
+    /// Where the session came from.
+    pub source: String,
+    /// Who it belongs to at its begin.
     pub attribution: Attribution,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Upload<'a> {
 
 /// What became of one id and revision.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Taken {
         copy: usize,
         unscored: Option<&'static str>,
@@ -70,15 +70,15 @@ impl Upload<'_> {
     }
 }
 
-type Entry<'a> = (&'a (&'static str, String, i32), &'a Vec<Copy>);
+pub(super) type Entry<'a> = (&'a (&'static str, String, i32), &'a Vec<Copy>);
 
 /// Neighbours with one topic and id, revisions ascending.
-fn by_id<'a, 'b>(records: &'b [Entry<'a>]) -> Vec<&'b [Entry<'a>]> {
+pub(super) fn by_id<'a, 'b>(records: &'b [Entry<'a>]) -> Vec<&'b [Entry<'a>]> {
     records.chunk_by(|a, b| (a.0.0, &a.0.1) == (b.0.0, &b.0.1)).collect()
 }
 
 /// A record that was read before, and written by us.
-fn reread<'a, T: serde::Deserialize<'a>>(topic: &str, copy: &'a Copy) -> T {
+pub(super) fn reread<'a, T: serde::Deserialize<'a>>(topic: &str, copy: &'a Copy) -> T {
     codec::decode(topic, Some(&copy.canonical), None)
         .expect("it was written by the newest schema of its stream")
 }
@@ -151,7 +151,7 @@ pub(super) fn answers<'a>(form: &Form<'a>) -> Vec<Answer<'a>> {
     form.answers.iter().map(|a| Answer { item: a.item, code: a.code }).collect()
 }
 
-fn receipt(copies: &[Copy], fate: Fate, superseded: bool) -> ExpectedReceipt {
+pub(super) fn receipt(copies: &[Copy], fate: Fate, superseded: bool) -> ExpectedReceipt {
     let (outcomes, reason) = match fate {
         Fate::Taken { .. } if superseded => (vec!["accepted"], Some("superseded")),
         Fate::Taken { unscored: None, .. } => (vec!["accepted"], None),

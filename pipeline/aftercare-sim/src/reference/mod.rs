@@ -13,6 +13,7 @@ mod intake;
 mod readings;
 mod rolling;
 mod scores;
+mod sessions;
 
 use std::collections::BTreeMap;
 
@@ -20,13 +21,15 @@ use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec::{self, WireError};
 use aftercare_schemas::wire::{
-    AlertAction, ClinicalEvent, CommerceEvent, Enrolment, PromResponse, RecordStatus, SessionVerdict,
+    AlertAction, ClinicalEvent, ClinicianActivity, CommerceEvent, Enrolment, PromResponse, RecordStatus,
+    SessionVerdict,
 };
 use serde::{Deserialize, Serialize};
+use sessions::SESSIONS;
 
 pub use expected::{
-    Attribution, Expected, ExpectedReceipt, ExpectedScore, ExpectedWindow, ReadingCounts, ReceiptKey,
-    WindowKey,
+    Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,
+    ReceiptKey, ReviewKey, WindowKey,
 };
 
 /// The topics whose records have an id and a revision.
@@ -83,6 +86,8 @@ pub struct Reference {
     undecodable: BTreeMap<(String, &'static str), u64>,
     /// By patient.
     patients: BTreeMap<String, Records>,
+    /// Sessions by clinician.
+    clinicians: BTreeMap<String, Records>,
     readings: readings::Readings,
 }
 
@@ -106,6 +111,8 @@ impl Reference {
             Err("record_too_large")
         } else if topic == READINGS {
             self.readings.add(value, schema_header, &self.limits)
+        } else if topic == SESSIONS {
+            self.session(value, schema_header)
         } else if let Some(topic) = IDENTIFIED.into_iter().find(|known| *known == topic) {
             self.identified(topic, value, schema_header)
         } else {
@@ -114,6 +121,17 @@ impl Reference {
         if let Err(reason) = taken {
             *self.undecodable.entry((topic.to_owned(), reason)).or_default() += 1;
         }
+    }
+
+    fn session(&mut self, value: Option<&[u8]>, header: Option<&[u8]>) -> Result<(), &'static str> {
+        let (r, canonical) = canonical::<ClinicianActivity>(SESSIONS, value, header)?;
+        if [r.patient_id, r.id, r.clinician_id].contains(&"") {
+            return Err("missing_id");
+        }
+        let records = self.clinicians.entry(r.clinician_id.to_owned()).or_default();
+        let copies = records.entry((SESSIONS, r.id.to_owned(), r.revision)).or_default();
+        copies.push(sessions::copy(&r, canonical));
+        Ok(())
     }
 
     fn identified(
@@ -150,10 +168,16 @@ impl Reference {
             ..Expected::default()
         };
         self.readings.finish(&mut expected);
+        let mut reviews = sessions::Reviews::new();
+        for (clinician_id, records) in &self.clinicians {
+            sessions::judge(clinician_id, records, library, &self.limits, &mut expected, &mut reviews);
+        }
         for (patient_id, records) in &self.patients {
             let (episodes, uploads) =
                 intake::judge(patient_id, records, library, &self.limits, &mut expected);
             scores::rows(patient_id, &episodes, &uploads, library, &mut expected);
+            let reviews = reviews.remove(patient_id).unwrap_or_default();
+            sessions::attribute(patient_id, reviews, &episodes, &mut expected);
         }
         expected
     }
