@@ -158,8 +158,8 @@ HAVING patients >= 10;
 -- which name no patient, count by themselves.
 CREATE OR REPLACE VIEW analyst_money DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT
-    assumeNotNull(service_period) AS service_period,
-    assumeNotNull(booking_period) AS booking_period,
+    CAST(assumeNotNull(service_period) AS String) AS service_period,
+    CAST(assumeNotNull(booking_period) AS String) AS booking_period,
     assumeNotNull(contract) AS contract,
     currency,
     kind,
@@ -179,7 +179,7 @@ HAVING patients >= 10 OR countIf(patient_id IS NOT NULL) = 0;
 -- Movements of accounts by month in the contract's zone, debit positive: accruals, claims, lapses, variances.
 CREATE OR REPLACE VIEW analyst_accounts DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT
-    assumeNotNull(booking_period) AS booking_period,
+    CAST(assumeNotNull(booking_period) AS String) AS booking_period,
     assumeNotNull(contract) AS contract,
     currency,
     assumeNotNull(component) AS component,

@@ -1,0 +1,165 @@
+//! Every panel of every dashboard, asked of a real ClickHouse as the analyst: it gives rows, its columns have the types
+//! and units that the panel shows, and no group of fewer than 10 patients is in it. Prometheus's panels name metrics that
+//! exist, in expressions that `promtool` can read. The time that each panel took is printed; under a second is the aim.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+#[path = "dashboards/panel.rs"]
+mod panel;
+#[path = "dashboards/server.rs"]
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use aftercare_gateway::metrics::Metric;
+use panel::Panel;
+use serde_json::Value;
+use server::Server;
+
+/// What a person may have chosen in the dashboards' menus.
+const CHOICES: [[(&str, &str); 5]; 2] = [
+    [
+        ("procedure", "pci-des"),
+        ("instrument", "composite"),
+        ("by", "clinician"),
+        ("group", "c-1"),
+        ("contract", "warranty-example"),
+    ],
+    [
+        ("procedure", "pci-des"),
+        ("instrument", "composite"),
+        ("by", "all"),
+        ("group", ""),
+        ("contract", "warranty-example"),
+    ],
+];
+/// Seven patients each.
+const HIDDEN: [&str; 2] = ["c-few", "m-few"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards")
+}
+
+/// The dashboards, by file name.
+fn dashboards() -> BTreeMap<String, Value> {
+    let files = fs::read_dir(folder().join("grafana")).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+    };
+    let found: BTreeMap<_, _> = files.map(read).collect();
+    assert_eq!(found.len(), 3);
+    found
+}
+
+#[test]
+fn every_panel_shows_what_it_says_to_who_may_see_it() {
+    let server = Server::start(include_str!("dashboards/world.sql"));
+    for (file, dashboard) in dashboards() {
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+            let name = variable["name"].as_str().unwrap();
+            let reply = server.analyst(&panel::filled(variable["query"].as_str().unwrap(), &CHOICES[0], 365));
+            let offered = reply.to_string();
+            assert!(
+                offered.contains(CHOICES[0].iter().find(|(known, _)| *known == name).unwrap().1),
+                "{name}"
+            );
+            assert!(!HIDDEN.iter().any(|group| offered.contains(group)), "{file}: {name} offers {offered}");
+        }
+        let days = if dashboard["time"]["from"] == "now-1y" { 365 } else { 1 };
+        for panel in panel::all(&dashboard) {
+            for target in panel.sql() {
+                // The service dashboard has no choice of all.
+                let choices = if panel.title.contains("${by}") || file == "outcomes.json" {
+                    &CHOICES[..]
+                } else {
+                    &CHOICES[..1]
+                };
+                for choice in choices.iter().filter(|choice| file == "outcomes.json" || choice[2].1 != "all")
+                {
+                    check(&server, &file, &panel, &panel::filled(target, choice, days));
+                }
+            }
+        }
+    }
+}
+
+fn check(server: &Server, file: &str, panel: &Panel, sql: &str) {
+    let reply = server.analyst(sql);
+    let ms = reply["statistics"]["elapsed"].as_f64().unwrap() * 1000.0;
+    eprintln!("{file:24} {:44} {ms:7.1} ms {:5} rows", panel.title, reply["rows"]);
+    let place = format!("{file}: {}: {reply}", panel.title);
+    assert!(reply["rows"].as_u64() > Some(0), "{place}");
+    let shown = reply["data"].to_string();
+    assert!(!HIDDEN.iter().any(|group| shown.contains(group)), "{place}");
+    panel
+        .check_columns(reply["meta"].as_array().unwrap(), reply["data"].as_array().unwrap())
+        .unwrap_or_else(|problem| panic!("{problem}: {place}"));
+}
+
+#[test]
+fn the_analyst_sees_views_for_analysts_and_nothing_else() {
+    let server = Server::start("");
+    for table in ["scores", "scores_current", "ledger", "alerts_current", "coverage", "schema_migrations"] {
+        let refused = server.ask_analyst(&format!("SELECT * FROM {table} LIMIT 1")).unwrap_err();
+        assert!(refused.contains("ACCESS_DENIED"), "{table}: {refused}");
+    }
+}
+
+#[test]
+fn prometheus_panels_name_metrics_that_exist() {
+    let mut rules = String::from("groups:\n  - name: panels\n    rules:\n");
+    let mut seen = BTreeSet::new();
+    for (file, dashboard) in dashboards() {
+        for panel in panel::all(&dashboard) {
+            for expression in panel.prometheus() {
+                let expression = expression.replace("$__rate_interval", "5m");
+                for name in panel::metrics_in(&expression) {
+                    let known = Metric::ALL.iter().any(|metric| metric.definition().name == name);
+                    assert!(known, "{file}: {}: there is no metric {name}", panel.title);
+                    seen.insert(name);
+                }
+                rules += &format!(
+                    "      - record: panel\n        labels: {{n: \"{}\"}}\n        expr: {expression:?}\n",
+                    seen.len() + rules.len()
+                );
+            }
+        }
+    }
+    assert!(seen.len() > 8, "{seen:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.yml");
+    fs::write(&path, rules).unwrap();
+    let checked = Command::new("promtool").args(["check", "rules"]).arg(&path).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn dashboards_take_their_data_from_what_is_provisioned() {
+    let sources = fs::read_to_string(folder().join("provisioning/datasources/aftercare.yaml")).unwrap();
+    let provider = fs::read_to_string(folder().join("provisioning/dashboards/aftercare.yaml")).unwrap();
+    assert!(provider.contains("path: /etc/aftercare/dashboards"));
+    let (mut ids, mut kinds) = (BTreeSet::new(), BTreeSet::new());
+    for (file, dashboard) in dashboards() {
+        assert!(ids.insert(dashboard["uid"].to_string()), "{file}: its uid is taken");
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        for variable in variables.iter().filter(|variable| variable["type"] == "datasource") {
+            kinds.insert(variable["query"].as_str().unwrap().to_owned());
+        }
+        for panel in panel::all(&dashboard) {
+            for (kind, uid) in &panel.sources {
+                assert!(sources.contains(&format!("type: {kind}\n")), "{file}: {}: {kind}", panel.title);
+                assert!(
+                    variables
+                        .iter()
+                        .any(|variable| format!("${{{}}}", variable["name"].as_str().unwrap()) == *uid)
+                );
+            }
+        }
+    }
+    assert_eq!(kinds, BTreeSet::from(["grafana-clickhouse-datasource".to_owned(), "prometheus".to_owned()]));
+}
