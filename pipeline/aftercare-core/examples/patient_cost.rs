@@ -6,11 +6,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
 };
-use aftercare_core::patient::{Changes, Patient, Verdict};
+use aftercare_core::patient::{Changes, Judges, Patient, Verdict};
 use aftercare_core::time::{Instant, Millis};
 
 /// One before the treatment, then one each fortnight.
@@ -76,6 +77,7 @@ fn enrol(patient: &mut Patient, library: &Library, treated: Instant) {
         manufacturer: Some("acme-devices"),
         birth_year: Some(1950),
         sex: Some("female"),
+        comorbidities: Some(vec!["I10"]),
         organisation: Some("hospital-7"),
         care_team: Some("team-3"),
         clinician_id: Some("clinician-19"),
@@ -107,13 +109,16 @@ fn main() {
     let patients_given = std::env::args().nth(1).map(|count| count.parse().unwrap());
     let count: usize = patients_given.unwrap_or(4_000);
     let library = Library::builtin();
+    let curves = Curves::default();
+    let mut judges = Judges { library: &library, curves: &curves, partition: 0, last_sequence: 0 };
     let treated = Instant(1_700_000_000_000);
     let mut changes = Changes::default();
     let mut patients = vec![Patient::default(); count];
     let before = IN_USE.load(Ordering::Relaxed);
     for patient in &mut patients {
         enrol(patient, &library, treated);
-        patient.changes(&library, &mut changes);
+        patient.changes(&judges, &mut changes);
+        judges.last_sequence += changes.contributions.len() as u64;
     }
     println!("upload   CPU ns/response   allocations   rows");
     for step in 0..UPLOADS {
@@ -147,7 +152,8 @@ fn main() {
                 retry: false,
             };
             patient.offer(&head, body, answered, &library);
-            patient.changes(&library, &mut changes);
+            patient.changes(&judges, &mut changes);
+            judges.last_sequence += changes.contributions.len() as u64;
             rows += changes.scores.len();
         }
         let nanos = (cpu_nanos() - start) / u64::try_from(count).unwrap();

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::time::{Instant, Millis};
 use crate::zone::{date_of_day, day_of_date};
 
 /// A calendar month: months since January of the year 0.
@@ -27,6 +28,25 @@ impl Month {
         }
         let date = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
         Some(Month::of_day(day_of_date(date)))
+    }
+
+    /// The month of a point in time, in UTC.
+    pub fn of_utc(at: Instant) -> Month {
+        Month::of_day(i64::from(at.day_utc()))
+    }
+
+    /// When the month begins in UTC.
+    pub fn start_utc(self) -> Instant {
+        let year = i16::try_from(self.0.div_euclid(12)).ok();
+        let month = i8::try_from(self.0.rem_euclid(12) + 1).ok();
+        let first = year.zip(month).and_then(|(year, month)| Date::new(year, month, 1).ok());
+        let day = first.map_or(if self.0 < 0 { i64::MIN } else { i64::MAX }, day_of_date);
+        Instant(Millis::days(day).0)
+    }
+
+    /// The month `months` before.
+    pub fn before(self, months: i32) -> Month {
+        Month(self.0.saturating_sub(months))
     }
 
     /// The month after.
@@ -53,6 +73,10 @@ mod tests {
             assert_eq!(Month::parse(text), Some(Month::of_day(day)));
         }
         assert_eq!(Month::parse("2025-12").map(Month::next), Month::parse("2026-01"));
+        let february = Month::parse("2026-02").unwrap();
+        assert_eq!(february.start_utc(), Instant(1_769_904_000_000));
+        assert_eq!(Month::of_utc(Instant(1_769_904_000_000)), february);
+        assert_eq!(Month::of_utc(Instant(1_769_903_999_999)).next(), february);
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl Instant {
         Instant(self.0.saturating_sub(self.0.rem_euclid(length)))
     }
 
+    /// The calendar year in UTC.
+    pub fn year_utc(self) -> i32 {
+        i32::from(crate::zone::date_of_day(self.0.div_euclid(MS_PER_DAY)).year())
+    }
+
     /// The UTC day as days since 1970-01-01 (Avro's `date`), at the limits of `i32` where outside it.
     pub fn day_utc(self) -> i32 {
         let days = self.0.div_euclid(MS_PER_DAY);

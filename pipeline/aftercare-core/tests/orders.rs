@@ -23,20 +23,24 @@ fn maybe<T: Clone + std::fmt::Debug + 'static>(values: &[T]) -> impl Strategy<Va
 }
 
 fn statements() -> impl Strategy<Value = EnrolmentFact<'static>> {
-    let whole = (maybe(&[-20i64, 0, 30]), maybe(&["maker", "other"]), maybe(&["stent"]));
+    let whole = (maybe(&[-20i64, 0, 30]), maybe(&["maker", "other"]), maybe(&["stent", "bypass"]));
+    let person = (maybe(&[1950, 1960]), maybe(&["female", "male", "other"]), maybe(&[vec![], vec!["E11.9"]]));
     let dated = (
         maybe(&["coronary-stent", "nhs-eq5d", "no-such-plan"]),
         maybe(&["Asia/Shanghai", "America/New_York", "Nowhere/Land"]),
         maybe(&["doctor", "other"]),
     );
-    (select(EPISODES.to_vec()), -30i64..10, -30i64..60, whole, dated).prop_map(
-        |(episode_id, recorded, effective, whole, (plan, time_zone, clinician_id))| EnrolmentFact {
+    (select(EPISODES.to_vec()), -30i64..10, -30i64..60, whole, person, dated).prop_map(
+        |(episode_id, recorded, effective, whole, person, (plan, time_zone, clinician_id))| EnrolmentFact {
             episode_id,
             recorded_at: day(recorded),
             effective_at: day(effective),
             treated_at: whole.0.map(day),
             manufacturer: whole.1,
             procedure: whole.2,
+            birth_year: person.0,
+            sex: person.1,
+            comorbidities: person.2,
             plan,
             time_zone,
             clinician_id,
@@ -140,6 +144,7 @@ proptest! {
         prop_assert_eq!(in_order.standing(), shuffled.standing());
         prop_assert_eq!(bits(&in_order.standing()), bits(&shuffled.standing()));
         prop_assert_eq!(receipts(&in_order), receipts(&shuffled));
+        prop_assert_eq!(in_order.net(), shuffled.net());
         prop_assert_eq!(copies(&shuffled), arrivals.len());
     }
 
@@ -153,6 +158,7 @@ proptest! {
         at_once.issue();
         prop_assert_eq!(each.standing(), at_once.standing());
         prop_assert_eq!(receipts(&each), receipts(&at_once));
+        prop_assert_eq!(each.net(), at_once.net());
         prop_assert_eq!(copies(&at_once) >= facts.len(), true);
     }
 
@@ -167,6 +173,7 @@ proptest! {
         }
         prop_assert_eq!(&straight.scores, &restored.scores);
         prop_assert_eq!(&straight.receipts, &restored.receipts);
+        prop_assert_eq!(&straight.contributions, &restored.contributions);
     }
 
     #[test]
@@ -188,6 +195,7 @@ proptest! {
             desk.offer(&record.clone().withdrawn(9));
         }
         prop_assert_eq!(desk.standing().len(), 0);
+        prop_assert_eq!(desk.net().len(), 0);
         prop_assert!(desk.patient.episodes(day(0)).is_empty());
     }
 }

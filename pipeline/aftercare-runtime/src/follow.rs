@@ -28,6 +28,11 @@ impl<L: TaskLog> Task<L> {
         }
     }
 
+    /// New editions of curves judged scores of a patient anew: `self.changes` holds those that changed.
+    pub(crate) fn follow_judged(&mut self, _patient: PatientNo) -> Result<(), TaskError> {
+        Ok(())
+    }
+
     /// At a tick, after what waited was taken and windows were issued: books whose time has come.
     pub(crate) fn follow_tick(&mut self) -> Result<(), TaskError> {
         self.sessions_tick()

@@ -2,7 +2,7 @@
 //! a dead letter or a forwarded copy. Nothing else can become of it.
 
 use aftercare_core::facts::{InputKind, RecordHead};
-use aftercare_core::patient::{Patient, Verdict};
+use aftercare_core::patient::{Judges, Patient, Verdict};
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
@@ -17,7 +17,7 @@ use crate::output::{Letter, bytes, headers};
 use crate::state::{Held, HeldFor, PatientEntry, PatientNo, key};
 use crate::stats::{TaskStats, position_of};
 use crate::task::Task;
-use crate::topics::{self, WEARABLE_READINGS};
+use crate::topics::{self, CURVE_CONTRIBUTIONS, WEARABLE_READINGS};
 
 /// A record to take: from the log, or one that waited.
 pub(crate) struct Input<'a> {
@@ -214,16 +214,25 @@ impl<L: TaskLog> Task<L> {
     }
 
     /// Issues the patient's receipts and scores that differ from what was last issued.
-    fn issue_changes(&mut self, no: PatientNo) -> Result<(), TaskError> {
+    pub(crate) fn issue_changes(&mut self, no: PatientNo) -> Result<(), TaskError> {
         let mut changes = std::mem::take(&mut self.changes);
         changes.clear();
         let entry = self.state.patient_mut(no);
-        entry.patient.changes(&self.library, &mut changes);
+        let judges = Judges {
+            library: &self.library,
+            curves: &self.curves,
+            partition: self.config.partition,
+            last_sequence: self.pen.last_sequence(CURVE_CONTRIBUTIONS),
+        };
+        entry.patient.changes(&judges, &mut changes);
         for receipt in &changes.receipts {
             self.pen.receipt(&mut self.log, &mut self.counted, &entry.id, receipt)?;
         }
         for score in &changes.scores {
             self.pen.score(&mut self.log, &mut self.counted, &entry.id, score)?;
+        }
+        for contribution in &changes.contributions {
+            self.pen.contribution(&mut self.log, &mut self.counted, contribution)?;
         }
         self.changes = changes;
         Ok(())

@@ -4,6 +4,7 @@
 //! follows from it.
 
 pub mod config;
+mod curves;
 mod decode;
 pub mod error;
 mod follow;

@@ -34,7 +34,7 @@ pub mod headers {
 
 /// The task's pen: encodes rows, numbers them, hands them to the open transaction.
 pub(crate) struct Pen {
-    partition: i32,
+    pub(crate) partition: i32,
     incarnation: u16,
     /// The last sequence given out, by topic; the state's copy is renewed at each commit.
     pub(crate) sequences: Vec<u64>,
@@ -52,6 +52,11 @@ impl Pen {
     pub(crate) fn resume(&mut self, meta: &Meta) {
         self.incarnation = meta.incarnation;
         self.sequences.clone_from(&meta.sequences);
+    }
+
+    /// The sequence of the topic's last row.
+    pub(crate) fn last_sequence(&self, topic: TopicId) -> u64 {
+        self.sequences[topics::index(topic)]
     }
 
     fn next_version(&mut self, topic: TopicId) -> u64 {
@@ -75,9 +80,10 @@ impl Pen {
         self.buf.clear();
         codec::encode(topics::name(topic), &row, &mut self.buf)?;
         counted.outputs[topics::index(topic)] += 1;
+        let alone = topics::TOPICS[topics::index(topic)].role.has_one_partition();
         Ok(log.send(&Outgoing {
             topic,
-            partition: self.partition,
+            partition: if alone { 0 } else { self.partition },
             key: Some(key.as_bytes()),
             value: Some(&self.buf),
             headers: &[],

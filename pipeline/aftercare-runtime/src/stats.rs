@@ -58,6 +58,8 @@ pub struct TaskStats {
     pub held: AtomicU64,
     pub held_bytes: AtomicU64,
     pub held_limit_hits: AtomicU64,
+    /// Contributions to curves that came out of order, twice, or made no sense, and were left out.
+    pub curve_violations: AtomicU64,
     pub tick: AtomicI64,
     /// 0 starting, 1 restoring, 2 waiting for a tick, 3 running, 4 ended.
     pub phase: AtomicU64,

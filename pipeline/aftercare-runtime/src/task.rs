@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::patient::Changes;
 use aftercare_schemas::codec;
@@ -14,12 +15,15 @@ use aftercare_stream::log::{Batch, LogError, Outgoing, RecordRef, TaskLog};
 use aftercare_stream::position::{Positions, ResumeAt};
 
 use crate::config::{TaskConfig, Ticks};
+use crate::curves::{COUNTING_TASK, Published, learn_edition};
 use crate::error::TaskError;
 use crate::input::Input;
 use crate::output::Pen;
 use crate::state::{TaskState, WARM_WEARERS, encode_value, key};
 use crate::stats::{Counted, TaskStats};
-use crate::topics::{self, CONTRACTS, CONTROL, Role, TASK_STATE, WEARABLE_READINGS};
+use crate::topics::{
+    self, CONTRACTS, CONTROL, CURVE_CONTRIBUTIONS, CURVE_EDITIONS, Role, TASK_STATE, WEARABLE_READINGS,
+};
 
 /// The wall clock, handed in: ms since 1970 UTC. Ticks and latencies come from it; no rule reads it.
 pub type Clock = fn() -> i64;
@@ -41,6 +45,7 @@ pub struct Task<L: TaskLog> {
     pub(crate) tx: Transaction,
     pub(crate) pen: Pen,
     pub(crate) library: Library,
+    pub(crate) curves: Curves,
     pub(crate) stats: Arc<TaskStats>,
     pub(crate) changes: Changes,
     pub(crate) scratch: Vec<u8>,
@@ -72,6 +77,7 @@ impl<L: TaskLog> Task<L> {
             tx: Transaction::new(),
             pen: Pen::new(config.partition),
             library: Library::default(),
+            curves: Curves::default(),
             stats,
             changes: Changes::default(),
             scratch: Vec::new(),
@@ -169,7 +175,23 @@ impl<L: TaskLog> Task<L> {
         let library = &mut self.library;
         self.contracts_at =
             self.log.read_broadcast(CONTRACTS, until, &mut |record| learn(library, &record))?;
+        self.restore_curves(bytes == 0)?;
         Ok(bytes)
+    }
+
+    /// The editions by which the state was judged; a state that begins knows all there are.
+    fn restore_curves(&mut self, begins: bool) -> Result<(), TaskError> {
+        let known = self.state.meta.positions().get(CURVE_EDITIONS);
+        if !begins && known == ResumeAt(0) {
+            return Ok(());
+        }
+        let (curves, mut published) = (&mut self.curves, Published::new());
+        let until = (!begins).then_some(known);
+        let read_to = self.log.read_broadcast(CURVE_EDITIONS, until, &mut |record| {
+            learn_edition(curves, &record, &mut published);
+        })?;
+        self.state.meta.advance(CURVE_EDITIONS, read_to);
+        Ok(())
     }
 
     /// Reads from where the state says: the ticks alone until there is one, then everything.
@@ -178,6 +200,10 @@ impl<L: TaskLog> Task<L> {
         let mut from: Positions = [(CONTROL, known.get(CONTROL))].into_iter().collect();
         if self.has_tick() {
             from.advance(CONTRACTS, known.get(CONTRACTS).max(self.contracts_at));
+            from.advance(CURVE_EDITIONS, known.get(CURVE_EDITIONS));
+            if self.config.partition == COUNTING_TASK {
+                from.advance(CURVE_CONTRIBUTIONS, known.get(CURVE_CONTRIBUTIONS));
+            }
             for topic in topics::with_role(Role::Input) {
                 from.advance(topic.id, known.get(topic.id));
             }
@@ -218,6 +244,7 @@ impl<L: TaskLog> Task<L> {
         let batch = self.log.poll(Duration::from_millis(wait))?;
         let had_tick = self.has_tick();
         self.apply_ticks(&batch)?;
+        let mut published = Published::new();
         for i in 0..batch.len() {
             let record = batch.get(i);
             if record.topic == CONTROL {
@@ -229,14 +256,18 @@ impl<L: TaskLog> Task<L> {
                 self.state.warm_wearers(readings.filter_map(|record| codec::peek_wearer(record.value)));
             }
             self.begin();
-            if record.topic == CONTRACTS {
-                learn(&mut self.library, &record);
-            } else {
-                self.take(&Input::of_record(&batch, i))?;
-                self.note(&record);
+            match record.topic {
+                CONTRACTS => learn(&mut self.library, &record),
+                CURVE_EDITIONS => learn_edition(&mut self.curves, &record, &mut published),
+                CURVE_CONTRIBUTIONS => self.take_contribution(&record)?,
+                _ => {
+                    self.take(&Input::of_record(&batch, i))?;
+                    self.note(&record);
+                }
             }
             self.state.meta.advance(record.topic, record.offset.next());
         }
+        self.judge_anew(&published)?;
         let caught_up = batch.len() <= self.config.commit_records_small;
         self.open_records += batch.len();
         drop(batch);
@@ -315,6 +346,7 @@ impl<L: TaskLog> Task<L> {
             }
         }
         if self.state.meta.tick > before {
+            self.boundary_tick()?;
             self.held_tick()?;
             self.readings_tick()?;
             self.follow_tick()?;

@@ -22,6 +22,7 @@ use aftercare_sim::rng::Rng;
 use aftercare_sim::world::{Settings, SimRecord, World};
 use aftercare_stream::changelog::RoundPolicy;
 use aftercare_stream::partitioner::partition_of;
+use aftercare_stream::position::TopicId;
 
 const PARTITIONS: i32 = 2;
 const START: Instant = Instant(1_735_689_600_000);
@@ -78,9 +79,14 @@ fn broker(records: &[SimRecord]) -> MemoryBroker {
     broker
 }
 
+/// The topics that have one partition.
+fn one_partition() -> Vec<TopicId> {
+    topics::TOPICS.iter().filter(|topic| topic.role.has_one_partition()).map(|topic| topic.id).collect()
+}
+
 fn task(broker: &MemoryBroker, partition: i32, seed: u64, faults: Faults) -> Task<MemoryLog> {
     let settings =
-        LogSettings { partition, changelog: TASK_STATE, broadcast: vec![CONTRACTS], batch_max: 40, faults };
+        LogSettings { partition, changelog: TASK_STATE, broadcast: one_partition(), batch_max: 40, faults };
     let config = TaskConfig {
         ticks: Ticks::External,
         changelog_record_bytes: 2_000,

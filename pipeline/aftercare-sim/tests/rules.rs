@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{self, Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, UploadFact};
-use aftercare_core::patient::{Changes, Patient, Verdict};
+use aftercare_core::patient::{Changes, Judges, Patient, Verdict};
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{self, ClinicalEvent, CommerceEvent, Enrolment, PromResponse};
@@ -113,7 +114,9 @@ impl Drive {
 
     fn issue(&mut self, patient_id: &str, library: &Library) {
         let mut changes = Changes::default();
-        self.patients.get_mut(patient_id).unwrap().0.changes(library, &mut changes);
+        let curves = Curves::default();
+        let judges = Judges { library, curves: &curves, partition: 0, last_sequence: self.version };
+        self.patients.get_mut(patient_id).unwrap().0.changes(&judges, &mut changes);
         for r in &changes.receipts {
             self.version += 1;
             let who = r.attribution.borrow();

@@ -108,6 +108,8 @@ metrics! {
         "Bytes of changelog read by the last restore of the task's state.";
     Stalls, Counter, "aftercare_stalls_total", ["partition"],
         "Times that the watchdog found a task which had records but made no progress.";
+    CurveViolations, Counter, "aftercare_curve_violations_total", ["partition"],
+        "Contributions to curves that were left out: out of order, twice, or not to be read.";
     AppendToOutput, Histogram, "aftercare_append_to_output_seconds", ["topic"],
         "Time from the append of an input record to the commit of what came of it.";
     Notifications, Counter, "aftercare_notifications_total", ["receiver", "outcome"],

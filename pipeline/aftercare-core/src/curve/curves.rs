@@ -39,8 +39,7 @@ struct Known {
 pub enum Learned {
     /// It is known, and more of its edition is to come.
     Part,
-    /// It was the last of its instrument in that edition: what was answered from `effective_from` on is to be judged
-    /// anew.
+    /// It was the last of its instrument in that edition: what was answered from `effective_from` on is judged by it.
     Complete,
     /// It was known already.
     Known,

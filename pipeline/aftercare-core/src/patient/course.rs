@@ -9,6 +9,7 @@ use super::forms::{self, FormState};
 use super::names::Sym;
 use super::record::View;
 use super::series::{Series, SeriesTail, Step};
+use crate::curve::Cohort;
 use crate::documents::{InstrumentDocument, Library, MissingPart, PlanDocument, PlanInstrument};
 use crate::index::{IndexRule, composite, health_index};
 use crate::rolling::SLOPE_DAYS;
@@ -78,6 +79,8 @@ pub(super) struct Course<'a> {
     pub(super) plan_id: Option<Sym>,
     pub(super) plan: Option<&'a PlanDocument>,
     pub(super) treated_at: Option<Instant>,
+    /// Who the patient is compared with, where the plan has a curve.
+    pub(super) cohort: Option<Cohort>,
     treated_day: Option<i64>,
     /// Uploads fed so far.
     fed: usize,
@@ -102,6 +105,7 @@ impl<'a> Course<'a> {
     ) -> Course<'a> {
         let plan = plan_id.and_then(|plan| library.plan(patient.names.text(plan))).map(|plan| &**plan);
         let treated_at = patient.treated_at(episode);
+        let rules = plan.and_then(|plan| plan.curve.as_ref()).zip(treated_at);
         let mut course = Course {
             patient,
             library,
@@ -110,6 +114,7 @@ impl<'a> Course<'a> {
             plan_id,
             plan,
             treated_at,
+            cohort: rules.and_then(|(rules, treated)| patient.cohort(episode, treated, rules)),
             treated_day: None,
             fed: 0,
             slots_begun: 0,

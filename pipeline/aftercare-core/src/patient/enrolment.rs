@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Patient;
 use super::names::{Names, Shared, Sym};
 use super::rows::{Attribution, OwnedAttribution};
+use crate::curve::Cohort;
+use crate::documents::CurveRules;
 use crate::facts::EnrolmentFact;
 use crate::time::Instant;
 
@@ -196,6 +198,24 @@ impl Patient {
 
     pub(super) fn treated_at(&self, episode: Sym) -> Option<Instant> {
         self.whole(episode, |statement| statement.treated_at)
+    }
+
+    /// Whether some episode is of that procedure.
+    pub(super) fn has_procedure(&self, procedure: Sym) -> bool {
+        let of = |episode: &Sym| self.whole(*episode, |statement| statement.procedure) == Some(procedure);
+        self.known_episodes.iter().any(of)
+    }
+
+    /// Who the patient of an episode treated at `treated_at` is compared with; `None` while its procedure is unknown.
+    pub(super) fn cohort(&self, episode: Sym, treated_at: Instant, rules: &CurveRules) -> Option<Cohort> {
+        let procedure = self.whole(episode, |statement| statement.procedure)?;
+        let birth_year = self.whole(episode, |statement| statement.birth_year);
+        let band = birth_year.and_then(|year| rules.age_band(year, treated_at.year_utc()));
+        let sex = self.whole(episode, |statement| statement.sex).map(|sex| self.names.text(sex));
+        let codes = self.whole(episode, |statement| statement.comorbidities.as_deref());
+        let group = codes.map(|codes| rules.comorbidity(codes.iter().map(|code| self.names.text(*code))));
+        let sex = sex.filter(|sex| matches!(*sex, "female" | "male"));
+        Cohort::new(self.names.text(procedure), [band.as_deref(), sex, group])
     }
 
     pub(super) fn plan_at(&self, episode: Sym, at: Instant) -> Option<Sym> {

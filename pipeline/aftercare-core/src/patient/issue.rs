@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::compare::{Said, compare, said};
 use super::course::{Course, Places};
 use super::judge::{Case, Tools, rows_of};
 use super::names::Sym;
+use super::own::{Entry, Group};
 use super::record::{Issued, RECEIPT_DUE, Record, Upload};
-use super::rows::{Changes, ReceiptChange, ScoreChange, Scratch};
+use super::rows::{Changes, Judges, ReceiptChange, ScoreChange, Scratch};
 use super::{Due, Patient};
-use crate::documents::Library;
 use crate::time::Instant;
 
 impl Patient {
@@ -40,7 +41,7 @@ impl Patient {
         });
     }
 
-    pub(super) fn issue_scores(&mut self, library: &Library, out: &mut Changes) {
+    pub(super) fn issue_scores(&mut self, judges: &Judges<'_>, out: &mut Changes) {
         let from = match std::mem::take(&mut self.due) {
             Due::Nothing => return,
             Due::All => None,
@@ -52,7 +53,10 @@ impl Patient {
             |at: &usize| from.zip(self.store.view(*at)).is_some_and(|(from, view)| view.event_at < from);
         let first_due = uploads.partition_point(early);
         let mut updates = Vec::new();
-        let mut judge = Judge::new(self, library, Places { uploads: &uploads, first_due }, &mut out.scratch);
+        let mut own = std::mem::take(&mut out.scratch.own);
+        self.own.read(&mut own);
+        let places = Places { uploads: &uploads, first_due };
+        let mut judge = Judge::new(self, judges, places, &own, &mut out.scratch);
         for (ordinal, at) in uploads.iter().enumerate().skip(first_due) {
             if let Some(issued) = judge.upload(ordinal, *at, &mut out.scores) {
                 updates.push((*at, issued));
@@ -60,18 +64,31 @@ impl Patient {
         }
         let mut tails = Vec::with_capacity(judge.courses.len());
         tails.extend(judge.courses.iter().filter_map(Course::tail));
+        let (groups, said) = (judge.groups, judge.said);
         self.tails = tails.into_boxed_slice();
+        self.own.groups = groups;
+        let mut last_sequence = judges.last_sequence;
+        for said in &said {
+            self.contribute(said, &mut last_sequence, &mut own, out);
+        }
         // from behind, so that the places of those before stay
         for (at, issued) in updates.into_iter().rev() {
             self.store.set_issued(at, issued);
         }
         out.scratch.uploads = uploads;
+        out.scratch.own = own;
     }
 }
 
 /// Forms the rows of one patient.
 struct Judge<'a> {
-    library: &'a Library,
+    judges: &'a Judges<'a>,
+    /// What the patient contributed to curves so far.
+    own: &'a [Entry],
+    /// The last group of contributions.
+    groups: Group,
+    /// What the scores say to curves.
+    said: Vec<Said>,
     places: Places<'a>,
     episodes: Vec<Sym>,
     courses: Vec<Course<'a>>,
@@ -81,13 +98,15 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     fn new(
         patient: &'a Patient,
-        library: &'a Library,
+        judges: &'a Judges<'a>,
         places: Places<'a>,
+        own: &'a [Entry],
         scratch: &'a mut Scratch,
     ) -> Judge<'a> {
         let episodes = patient.episode_syms();
         let tools = Tools::new(patient, places.uploads, scratch);
-        Judge { library, places, episodes, courses: Vec::new(), tools }
+        let groups = patient.own.groups;
+        Judge { judges, own, groups, said: Vec::new(), places, episodes, courses: Vec::new(), tools }
     }
 
     /// Adds the rows of one upload that differ from what was issued; answers what is issued now, where it changed.
@@ -105,18 +124,36 @@ impl<'a> Judge<'a> {
             let start = out.len();
             let case = Case { record: &record, upload, upload_id: &upload_id, episode, course, had };
             let composite = rows_of(&case, &mut self.tools, out);
-            let rows = out.get(start..).unwrap_or_default();
-            if rows.is_empty() {
-                continue;
+            let rows = out.get_mut(start..).unwrap_or_default();
+            if let Some(course) = course {
+                compare(self.tools.patient, course, self.judges, self.own, rows);
             }
-            let now = Issued { episode, composite, digest: digest(rows, &mut self.tools.scratch.bytes) };
+            let Some(said) = said(course, had.map_or(0, |had| had.group), rows) else { continue };
+            let digest = digest(rows, &mut self.tools.scratch.bytes);
+            if had.is_some_and(|had| (had.composite, had.digest) == (composite, digest)) {
+                out.truncate(start);
+            }
+            let now = Issued { episode, composite, group: self.take(said), digest };
             match known.and_then(|known| issued.get_mut(known)) {
-                Some(entry) if *entry == now => out.truncate(start),
                 Some(entry) => *entry = now,
                 None => issued.push(now),
             }
         }
         (issued != upload.issued).then_some(issued)
+    }
+
+    /// Takes what rows say to curves; answers their group, 0 while they never said anything.
+    fn take(&mut self, mut said: Said) -> Group {
+        if said.group == 0 {
+            if said.is_empty() {
+                return 0;
+            }
+            self.groups += 1;
+            said.group = self.groups;
+        }
+        let group = said.group;
+        self.said.push(said);
+        group
     }
 
     /// The episodes that the upload counts for, and those for which it was issued and counts no more; by id.
@@ -140,7 +177,7 @@ impl<'a> Judge<'a> {
         let key = (episode, patient.plan_at(episode, at));
         let known = self.courses.iter().position(|course| (course.episode, course.plan_id) == key);
         let position = known.unwrap_or_else(|| {
-            self.courses.push(Course::new(patient, self.library, key, self.places, zones));
+            self.courses.push(Course::new(patient, self.judges.library, key, self.places, zones));
             self.courses.len() - 1
         });
         self.courses.get_mut(position)?.advance(ordinal, zones);
@@ -187,13 +224,30 @@ fn write_own(row: &ScoreChange, out: &mut Vec<u8>) {
     for text in [&*row.instrument, &row.value_set, row.status.as_str()] {
         write_text(text, out);
     }
-    for text in [row.reason, row.index_rule, row.baseline_upload_id.as_deref()] {
+    let texts = [
+        row.reason,
+        row.index_rule,
+        row.baseline_upload_id.as_deref(),
+        row.cohort.as_deref(),
+        row.curve_edition.as_deref(),
+    ];
+    for text in texts {
         write_optional(text, out);
     }
+    write_word(u64::from(row.expected_n.unwrap_or(0)), out);
     write_word(i64::from(row.instrument_version).cast_unsigned(), out);
     write_word(u64::from(row.uploads_done) << 32 | u64::from(row.uploads_due), out);
-    let numbers =
-        [row.score, row.baseline, row.index, row.change_mcid, row.ewma, row.mean_28d, row.slope_56d];
+    let numbers = [
+        row.score,
+        row.baseline,
+        row.index,
+        row.change_mcid,
+        row.ewma,
+        row.mean_28d,
+        row.slope_56d,
+        row.expected,
+        row.expected_sd,
+    ];
     for number in numbers {
         write_number(number, out);
     }

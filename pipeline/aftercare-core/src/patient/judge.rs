@@ -9,11 +9,9 @@ use super::names::Sym;
 use super::record::{Issued, Record, Upload};
 use super::rows::{ScoreChange, ScoreStatus, Scratch};
 use super::series::Series;
+use crate::curve::COMPOSITE;
 use crate::documents::{InstrumentDocument, PlanDocument};
 use crate::rolling::{days_between, mean_28d, slope_56d};
-
-/// The instrument of a composite's row.
-const COMPOSITE: &str = "composite";
 
 /// An upload judged for an episode.
 pub(super) struct Case<'r, 'a> {

@@ -5,6 +5,7 @@
 //! had to be withdrawn because they had been issued.
 
 mod bytes;
+mod compare;
 mod course;
 mod enrolment;
 mod evaluate;
@@ -13,6 +14,7 @@ mod id;
 mod issue;
 mod judge;
 pub(crate) mod names;
+mod own;
 mod record;
 mod rows;
 mod series;
@@ -21,7 +23,9 @@ mod store;
 use serde::{Deserialize, Serialize};
 
 pub use enrolment::Episode;
-pub use rows::{Attribution, Changes, OwnedAttribution, ReceiptChange, ScoreChange, ScoreStatus, Verdict};
+pub use rows::{
+    Attribution, Changes, Judges, OwnedAttribution, ReceiptChange, ScoreChange, ScoreStatus, Verdict,
+};
 
 use crate::documents::Library;
 use crate::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus};
@@ -33,6 +37,7 @@ use evaluate::Evaluation;
 use forms::Forms;
 use id::Id;
 use names::{Names, Sym};
+use own::OwnPart;
 use record::{Outcome, Record, Upload, View};
 use store::{Seen, Store};
 
@@ -51,6 +56,7 @@ pub struct Patient {
     /// Where the scores of each episode stand after the last upload.
     tails: Box<[Tail]>,
     due: Due,
+    own: OwnPart,
 }
 
 /// Which scores may differ from what was issued.
@@ -61,6 +67,16 @@ enum Due {
     /// Those answered at or after it.
     From(Instant),
     All,
+}
+
+impl Due {
+    fn or_from(self, at: Instant) -> Due {
+        match self {
+            Due::All => Due::All,
+            Due::Nothing => Due::From(at),
+            Due::From(earlier) => Due::From(earlier.min(at)),
+        }
+    }
 }
 
 /// What becomes of an offered record.
@@ -135,15 +151,28 @@ impl Patient {
         });
     }
 
-    /// The receipts and scores that differ from what was last issued, over `out`, and marks them issued. Scores that
-    /// no longer stand are issued as withdrawn. Receipts come by stream, id and revision, scores by answer time,
-    /// upload, episode and form, each upload's composite last.
+    /// The receipts and scores that differ from what was last issued, and what the scores add to curves and take from
+    /// them, over `out`, and marks them issued. Scores that no longer stand are issued as withdrawn. Receipts come by
+    /// stream, id and revision, scores by answer time, upload, episode and form, each upload's composite last.
     ///
-    /// The rows of one upload and episode are issued together.
-    pub fn changes(&mut self, library: &Library, out: &mut Changes) {
+    /// The rows of one upload and episode are issued together. The caller writes the contributions under the sequences
+    /// that they carry.
+    pub fn changes(&mut self, judges: &Judges<'_>, out: &mut Changes) {
         out.clear();
         self.issue_receipts(out);
-        self.issue_scores(library, out);
+        self.issue_scores(judges, out);
+    }
+
+    /// Whether an edition of a procedure's curves that is in force from `effective_from` on may judge any score.
+    pub fn is_judged_by(&self, procedure: &str, effective_from: Instant) -> bool {
+        let known = self.names.find(procedure);
+        known.is_some_and(|procedure| self.has_procedure(procedure))
+            && self.store.last_upload_at() >= Some(effective_from)
+    }
+
+    /// What was answered from `effective_from` on is to be judged anew by the next [`Patient::changes`].
+    pub fn judge_anew(&mut self, effective_from: Instant) {
+        self.due = self.due.or_from(effective_from);
     }
 
     fn decide(
@@ -288,12 +317,7 @@ impl Patient {
     fn touch(&mut self, answered_at: Instant) {
         let mut treatments = self.known_episodes.iter().filter_map(|episode| self.treated_at(*episode));
         let may_be_baseline = treatments.any(|treated| answered_at < treated);
-        self.due = match self.due {
-            _ if may_be_baseline => Due::All,
-            Due::All => Due::All,
-            Due::Nothing => Due::From(answered_at),
-            Due::From(earlier) => Due::From(earlier.min(answered_at)),
-        };
+        self.due = if may_be_baseline { Due::All } else { self.due.or_from(answered_at) };
     }
 
     /// Who each record belongs to, with its place in the store.

@@ -7,6 +7,7 @@
 use super::bytes::{Reader, write_signed, write_varint};
 use super::id::Id;
 use super::names::Sym;
+use super::own::Group;
 use crate::facts::{InputKind, Source};
 use crate::reason::Reason;
 use crate::time::Instant;
@@ -95,6 +96,8 @@ pub(super) struct Issued {
     pub(super) episode: Sym,
     /// A composite was issued.
     pub(super) composite: bool,
+    /// Of its contributions to curves; 0: it never had any.
+    pub(super) group: Group,
     /// Digest of the rows as last issued.
     pub(super) digest: u64,
 }
@@ -188,6 +191,7 @@ impl Record<'_> {
 fn write_issued(issued: &[Issued], out: &mut Vec<u8>) {
     for entry in issued {
         write_varint(out, u64::from(entry.episode.number()) << 1 | u64::from(entry.composite));
+        write_varint(out, u64::from(entry.group));
         out.extend_from_slice(&entry.digest.to_le_bytes());
     }
 }
@@ -294,7 +298,7 @@ fn read_issued(mut rest: Reader<'_>) -> Vec<Issued> {
     let next = || {
         let shared = rest.varint()?;
         let episode = Sym::from_number(u32::try_from(shared >> 1).ok()?)?;
-        Some(Issued { episode, composite: shared & 1 == 1, digest: rest.eight()? })
+        Some(Issued { episode, composite: shared & 1 == 1, group: rest.small()?, digest: rest.eight()? })
     };
     std::iter::from_fn(next).collect()
 }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use super::names::Shared;
+use super::own::Entry;
+use crate::curve::{Contribution, Curves};
+use crate::documents::Library;
 use crate::facts::{InputKind, Source};
 use crate::reason::Reason;
 use crate::time::Instant;
@@ -165,15 +168,15 @@ pub struct ScoreChange {
     pub index: Option<f64>,
     /// percent or points: how the index was formed.
     pub index_rule: Option<&'static str>,
-    /// What the index was expected to be, by the curve in force when the patient answered, without the patient's own share.
+    /// The index that comparable patients report at that time since treatment, %, without the patient's own part.
     pub expected: Option<f64>,
-    /// Standard deviation of the expected index.
+    /// Its standard deviation among them, %.
     pub expected_sd: Option<f64>,
     /// Responses of the cohort that the expected index rests on.
     pub expected_n: Option<u32>,
     /// The cohort.
     pub cohort: Option<Arc<str>>,
-    /// The edition of the curve.
+    /// The edition of the curve that judged.
     pub curve_edition: Option<Arc<str>>,
     /// Change since the previous scored upload in units of the smallest change that matters; improvement is positive.
     pub change_mcid: Option<f64>,
@@ -210,6 +213,19 @@ impl ScoreChange {
     }
 }
 
+/// By what scores are judged, and from where on contributions are numbered.
+#[derive(Clone, Copy, Debug)]
+pub struct Judges<'j> {
+    /// Instruments and plans.
+    pub library: &'j Library,
+    /// The editions of curves.
+    pub curves: &'j Curves,
+    /// The partition of the patient's task.
+    pub partition: i32,
+    /// The sequence of the task's last contribution.
+    pub last_sequence: u64,
+}
+
 /// Rows that differ from what was last issued. One of these serves many patients, one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -217,6 +233,8 @@ pub struct Changes {
     pub receipts: Vec<ReceiptChange>,
     /// Scores, by answer time, episode and form.
     pub scores: Vec<ScoreChange>,
+    /// What they add to curves and take from them, by sequence.
+    pub contributions: Vec<Contribution>,
     pub(super) scratch: Scratch,
 }
 
@@ -230,6 +248,8 @@ pub(super) struct Scratch {
     pub(super) bytes: Vec<u8>,
     /// Where the patient's uploads are.
     pub(super) uploads: Vec<usize>,
+    /// The patient's contributions.
+    pub(super) own: Vec<Entry>,
 }
 
 impl Changes {
@@ -237,5 +257,6 @@ impl Changes {
     pub fn clear(&mut self) {
         self.receipts.clear();
         self.scores.clear();
+        self.contributions.clear();
     }
 }

@@ -11,6 +11,7 @@ use super::bytes::{Reader, VARINT_MAX, write_varint};
 use super::id::Id;
 use super::record::{Issued, RECEIPT_DUE, Record, UPLOAD, View, is_of};
 use crate::facts::InputKind;
+use crate::time::Instant;
 
 /// Room is made for this many bytes beyond what is needed.
 const ROOM: usize = 224;
@@ -43,6 +44,11 @@ impl Store {
     pub(super) fn uploads(&self, places: &mut Vec<usize>) {
         places.clear();
         places.extend(self.flagged(UPLOAD));
+    }
+
+    /// When the last upload in force was answered.
+    pub(super) fn last_upload_at(&self) -> Option<Instant> {
+        Some(self.view(self.flagged(UPLOAD).last()?)?.event_at)
     }
 
     /// Where the records with a flag are, in order.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::curve::{Contribution, Curves};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
 };
-use aftercare_core::patient::{Changes, Patient, ReceiptChange, ScoreChange, ScoreStatus, Verdict};
+use aftercare_core::patient::{Changes, Judges, Patient, ReceiptChange, ScoreChange, ScoreStatus, Verdict};
 use aftercare_core::time::{Instant, Millis};
 
 /// Day 0 of the tests: 2024-03-01T08:00:00Z.
@@ -153,6 +154,9 @@ pub(crate) struct Desk {
     pub(crate) held: Vec<Record>,
     pub(crate) scores: BTreeMap<String, ScoreChange>,
     pub(crate) receipts: BTreeMap<ReceiptKey, ReceiptChange>,
+    pub(crate) curves: Curves,
+    /// By sequence, from 1.
+    pub(crate) contributions: Vec<Contribution>,
     changes: Changes,
 }
 
@@ -165,6 +169,8 @@ impl Desk {
             held: Vec::new(),
             scores: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            curves: Curves::default(),
+            contributions: Vec::new(),
             changes: Changes::default(),
         }
     }
@@ -207,7 +213,10 @@ impl Desk {
 
     /// Issues what changed; answers how many receipts and scores that were.
     pub(crate) fn issue(&mut self) -> (usize, usize) {
-        self.patient.changes(&self.library, &mut self.changes);
+        let last_sequence = u64::try_from(self.contributions.len()).unwrap();
+        let judges = Judges { library: &self.library, curves: &self.curves, partition: 0, last_sequence };
+        self.patient.changes(&judges, &mut self.changes);
+        self.contributions.extend(self.changes.contributions.iter().cloned());
         for row in &self.changes.receipts {
             self.receipts.insert((row.kind, row.id.to_string(), row.revision), row.clone());
         }
@@ -219,6 +228,20 @@ impl Desk {
 
     pub(crate) fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// What stands on curves: score, cohort, plan, bin, index in hundredths.
+    pub(crate) fn net(&self) -> Vec<(String, String, Option<String>, u16, i64)> {
+        let mut net = BTreeMap::new();
+        for (sequence, contribution) in (1..).zip(&self.contributions) {
+            assert_eq!(contribution.sequence, sequence, "numbered without a gap");
+            let Contribution { score_id, cohort, plan, bin, index_hundredths, take, .. } = contribution;
+            let (cohort, plan) = (cohort.name(3).to_owned(), plan.as_deref().map(str::to_owned));
+            let count = net.entry((score_id.clone(), cohort, plan, *bin, *index_hundredths)).or_insert(0);
+            *count += if *take { -1 } else { 1 };
+            assert!((0..=1).contains(count), "{contribution:?}");
+        }
+        net.into_iter().filter(|(_, count)| *count == 1).map(|(key, _)| key).collect()
     }
 
     /// The row of an upload and instrument of episode `e`.

@@ -2,12 +2,13 @@
 //! N wrote it. A new encoding adds a file; none is ever changed.
 
 use aftercare_core::clinician::{Offer, SessionChanges, SessionFact, Terms};
+use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
     VerdictFact,
 };
-use aftercare_core::patient::{Changes, Patient};
+use aftercare_core::patient::{Changes, Judges, Patient};
 use aftercare_core::time::Millis;
 use aftercare_core::window::Micros;
 use aftercare_stream::changelog::{State, Transaction, replay};
@@ -62,7 +63,9 @@ fn patient() -> Patient {
             &library,
         );
     }
-    patient.changes(&library, &mut Changes::default());
+    let (curves, last_sequence) = (Curves::default(), 4_711);
+    let judges = Judges { library: &library, curves: &curves, partition: 0, last_sequence };
+    patient.changes(&judges, &mut Changes::default());
     patient
 }
 
@@ -151,7 +154,24 @@ fn sample_with_books() -> TaskState {
     reviews.change(&mut tx, 0, |book| {
         book.take(&head(InputKind::SessionVerdict, "s1"), &verdict, began_at, &entry.patient);
     });
+    count(&mut state.cohorts);
     state
+}
+
+/// One contribution that is counted, and one after a boundary.
+fn count(cohorts: &mut Cohorts) {
+    let mut tx = Transaction::new();
+    for (sequence, boundary) in [(1, Some((1_700_000_000_000, 2))), (3, None)] {
+        let leaf =
+            leaf("pci-des", [Some("60-69"), Some("female"), None], "composite", Some("coronary-stent"));
+        let (leaf, index_hundredths) = (leaf.unwrap(), 12_980);
+        let contributed = Contributed { source: 0, sequence, take: false, leaf, bin: 2, index_hundredths };
+        cohorts.take(&mut tx, contributed).unwrap();
+        cohorts.sources.change(&mut tx, 0, |source| {
+            source.last_version = 1 << 48 | (sequence + 1);
+            source.boundaries.extend(boundary);
+        });
+    }
 }
 
 /// All entries as one changelog record.

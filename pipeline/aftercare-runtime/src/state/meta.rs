@@ -1,5 +1,6 @@
 //! What the task knows of itself.
 
+use aftercare_core::month::Month;
 use aftercare_stream::position::{Positions, ResumeAt, TopicId};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub(crate) struct Meta {
     pub(crate) forwarded: Vec<u64>,
     /// The next held record's number.
     pub(crate) next_held: u64,
+    /// The month up to whose beginning contributions to curves have their boundaries.
+    pub(crate) curves_ended: Option<Month>,
 }
 
 impl Default for Meta {
@@ -36,6 +39,7 @@ impl Default for Meta {
             undecodable: vec![0; COUNT],
             forwarded: vec![0; COUNT],
             next_held: 0,
+            curves_ended: None,
         }
     }
 }

@@ -5,12 +5,14 @@
 
 mod books;
 mod clinicians;
+mod cohorts;
 mod device;
 #[cfg(test)]
 mod fixtures;
 mod held;
 mod meta;
 pub(crate) mod operation;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
@@ -26,12 +28,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use books::{Book, Books, Shelf};
 pub(crate) use clinicians::{ClinicianNo, Clinicians};
+use cohorts::Cohorts;
+pub(crate) use cohorts::{Contributed, leaf};
 pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
 pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
 
 /// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
-const ENCODING: u8 = 1;
+const ENCODING: u8 = 2;
 
 /// How many wearers' memory is touched ahead.
 pub(crate) const WARM_WEARERS: usize = 16;
@@ -42,9 +46,11 @@ const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
 /// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
-const SHELVES: usize = 2;
+const SHELVES: usize = 6;
 const REVIEWS: u8 = 13;
 const CLINICIAN: u8 = 14;
+/// What task 0 counts of all patients.
+const COHORTS: [u8; 4] = [40, 41, 42, 43];
 
 /// Number of a patient within a task.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -95,6 +101,8 @@ pub(crate) struct TaskState {
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
     pub(crate) reviews: Books<ReviewBook>,
     pub(crate) clinicians: Clinicians,
+    /// Of task 0: all patients' contributions to curves.
+    pub(crate) cohorts: Cohorts,
 }
 
 impl Book for ReviewBook {
@@ -187,6 +195,11 @@ impl TaskState {
         (&mut self.reviews, patient.expect("a patient's number comes from the table"))
     }
 
+    /// The numbers of all patients.
+    pub(crate) fn patient_numbers(&self) -> impl Iterator<Item = PatientNo> + use<> {
+        (0..self.next_patient().0).map(PatientNo)
+    }
+
     pub(crate) fn device(&self, no: DeviceNo) -> &Device {
         self.devices[no.0 as usize].as_ref().expect("a device's number comes from the table")
     }
@@ -219,12 +232,14 @@ impl TaskState {
 
     /// The tables of books, by table.
     fn shelves(&self) -> [&dyn Shelf; SHELVES] {
-        [&self.reviews, &self.clinicians]
+        let [sources, ahead, leaves, cells] = self.cohorts.shelves();
+        [&self.reviews, &self.clinicians, sources, ahead, leaves, cells]
     }
 
     /// The same, to be changed.
     fn shelves_mut(&mut self) -> [&mut dyn Shelf; SHELVES] {
-        [&mut self.reviews, &mut self.clinicians]
+        let [sources, ahead, leaves, cells] = self.cohorts.shelves_mut();
+        [&mut self.reviews, &mut self.clinicians, sources, ahead, leaves, cells]
     }
 
     /// Queues everything that changed since it was last issued.

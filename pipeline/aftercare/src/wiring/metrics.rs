@@ -70,6 +70,7 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
         let limit = [("limit", "held_records_max or held_bytes_max")];
         out.push(Sample::counter(Metric::LimitHits, &limit, count(&stats.held_limit_hits)));
         out.push(Sample::counter(Metric::Stalls, &own, count(&stats.stalls)));
+        out.push(Sample::counter(Metric::CurveViolations, &own, count(&stats.curve_violations)));
         out.push(Sample::gauge(Metric::HeldRecords, &own, count(&stats.held)));
         out.push(Sample::gauge(Metric::HeldBytes, &own, count(&stats.held_bytes)));
         out.push(Sample::gauge(Metric::Patients, &own, count(&stats.patients)));

@@ -13,7 +13,7 @@ use aftercare_kafka::task_log::{GroupMetadata, KafkaTaskLog, TaskLogSettings};
 use aftercare_runtime::config::TaskConfig;
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::{Ended, Task};
-use aftercare_runtime::topics::{self, CONTRACTS, TASK_STATE};
+use aftercare_runtime::topics::{self, TASK_STATE};
 
 use super::{faults, metrics, wall_clock};
 
@@ -124,7 +124,7 @@ pub(crate) fn settings(partition: i32, group: Option<GroupMetadata>) -> TaskLogS
         partition,
         topics: topics::TOPICS.iter().map(|t| t.name).collect(),
         changelog: TASK_STATE,
-        broadcast: vec![CONTRACTS],
+        broadcast: topics::TOPICS.iter().filter(|t| t.role.has_one_partition()).map(|t| t.id).collect(),
         group,
         reader: Vec::new(),
         probe: faults::passing,

@@ -1,0 +1,153 @@
+//! What a score is compared with, and what it adds to the curves that others are compared with.
+
+use std::sync::Arc;
+
+use super::Patient;
+use super::course::Course;
+use super::own::{Entry, Group};
+use super::rows::{Changes, Judges, ScoreChange, ScoreStatus};
+use crate::curve::{COMPOSITE, Cohort, Contribution, Question, hundredths};
+use crate::time::Instant;
+
+/// What the scores of one upload and episode say to curves.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) group: Group,
+    episode_id: Arc<str>,
+    upload_id: Arc<str>,
+    answered_at: Instant,
+    stored_at: Instant,
+    cohort: Option<Cohort>,
+    bin: u16,
+    indices: Vec<Index>,
+}
+
+#[derive(Debug)]
+struct Index {
+    instrument: Arc<str>,
+    /// Of a composite.
+    plan: Option<Arc<str>>,
+    hundredths: i64,
+}
+
+impl Said {
+    pub(super) fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+}
+
+/// Fills in what comparable patients report beside each index of the plan since the treatment.
+pub(super) fn compare(
+    patient: &Patient,
+    course: &Course<'_>,
+    judges: &Judges<'_>,
+    own: &[Entry],
+    rows: &mut [ScoreChange],
+) {
+    let (Some(cohort), Some(treated_at)) = (&course.cohort, course.treated_at) else { return };
+    for row in rows.iter_mut().filter(|row| row.status == ScoreStatus::Scored && row.index.is_some()) {
+        if row.answered_at < treated_at {
+            return;
+        }
+        let plan = course.plan.filter(|_| *row.instrument == *COMPOSITE).map(|plan| &*plan.id);
+        let question = Question {
+            cohort,
+            instrument: &row.instrument,
+            plan,
+            answered_at: row.answered_at,
+            since_treatment: row.answered_at.since(treated_at),
+            partition: judges.partition,
+        };
+        let own = patient.own.to_curve(&patient.names, own, &row.instrument, plan);
+        if let Some(expected) = judges.curves.expected(&question, own) {
+            row.expected = Some(expected.index);
+            row.expected_sd = expected.sd;
+            row.expected_n = Some(expected.n);
+            row.cohort = Some(expected.cohort);
+            row.curve_edition = Some(expected.edition);
+        }
+    }
+}
+
+/// What the rows of one upload and episode say to curves; `None`: there are no rows. Those of an episode that no plan
+/// with a curve follows, or that were answered outside its bins, say nothing.
+pub(super) fn said(course: Option<&Course<'_>>, group: Group, rows: &[ScoreChange]) -> Option<Said> {
+    let first = rows.first()?;
+    let mut said = Said {
+        group,
+        episode_id: first.episode_id.clone(),
+        upload_id: first.upload_id.clone(),
+        answered_at: first.answered_at,
+        stored_at: first.stored_at,
+        cohort: None,
+        bin: 0,
+        indices: Vec::new(),
+    };
+    let place = || {
+        let course = course?;
+        let plan = course.plan?;
+        let since = first.answered_at.since(course.treated_at?);
+        Some((plan, course.cohort.as_ref()?, plan.curve.as_ref()?.bin_of(since)?))
+    };
+    let Some((plan, cohort, bin)) = place() else { return Some(said) };
+    (said.cohort, said.bin) = (Some(cohort.clone()), bin);
+    for row in rows.iter().filter(|row| row.status == ScoreStatus::Scored) {
+        if let Some(hundredths) = row.index.and_then(hundredths) {
+            let plan = (*row.instrument == *COMPOSITE).then(|| plan.id.clone());
+            said.indices.push(Index { instrument: row.instrument.clone(), plan, hundredths });
+        }
+    }
+    Some(said)
+}
+
+impl Patient {
+    /// Contributes what `said` says and no longer what its group said before. `entries` are all contributions.
+    pub(super) fn contribute(
+        &mut self,
+        said: &Said,
+        last_sequence: &mut u64,
+        entries: &mut Vec<Entry>,
+        out: &mut Changes,
+    ) {
+        let mut wanted: Vec<Entry> = Vec::with_capacity(said.indices.len());
+        for index in &said.indices {
+            let Some(cohort) = &said.cohort else { continue };
+            let key = self.own.key(&mut self.names, cohort, &index.instrument, index.plan.as_deref());
+            wanted.push(Entry::new(key, said.group, said.bin, index.hundredths));
+        }
+        for position in 0..entries.len() {
+            let Some(entry) = entries.get(position).copied() else { break };
+            if entry.group != said.group || !entry.stands() {
+                continue;
+            }
+            if let Some(same) = wanted.iter().position(|wanted| wanted.same(&entry)) {
+                wanted.remove(same);
+                continue;
+            }
+            *last_sequence += 1;
+            self.own.take(entries, *last_sequence, position);
+            out.contributions.extend(self.contribution(said, &entry, *last_sequence, true));
+        }
+        for entry in wanted {
+            *last_sequence += 1;
+            self.own.add(entries, *last_sequence, entry);
+            out.contributions.extend(self.contribution(said, &entry, *last_sequence, false));
+        }
+    }
+
+    fn contribution(&self, said: &Said, entry: &Entry, sequence: u64, take: bool) -> Option<Contribution> {
+        let (cohort, instrument, plan) = self.own.named(&self.names, entry.key)?;
+        Some(Contribution {
+            sequence,
+            take,
+            cohort: cohort.clone(),
+            instrument: instrument.into(),
+            plan: plan.map(Arc::from),
+            bin: entry.bin,
+            index_hundredths: entry.index_hundredths,
+            answered_at: said.answered_at,
+            score_id: format!("{}/{}/{instrument}", said.episode_id, said.upload_id),
+            stored_at: said.stored_at,
+        })
+    }
+}
