@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a random number, a file or the network, and no result depends on the order of a
 //! hash table or on the platform's mathematics: the same facts give the same bits everywhere.
 
+pub mod alert;
 pub mod clinician;
 pub mod curve;
 pub mod documents;
