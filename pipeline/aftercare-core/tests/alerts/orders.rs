@@ -54,6 +54,7 @@ fn happen(desk: &mut Desk, event: &Event) {
             desk.answer(IDS[id], at, code);
         }
         Event::Window(window, mean) => {
+            desk.tick_to(desk.tick.max(T + (window + 1) * 5 * MINUTE));
             desk.window(T + window * 5 * MINUTE, mean);
         }
         Event::Act(alert, kind) => {
