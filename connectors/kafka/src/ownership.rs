@@ -116,22 +116,43 @@ pub fn committed(
     group: &str,
     places: &[(String, i32)],
 ) -> Result<Vec<Option<i64>>, KafkaFault> {
-    let mut config = cluster.reader();
-    config.set("group.id", format!("{}.{group}", cluster.app));
-    let consumer: BaseConsumer = config.create().map_err(KafkaFault::doing("create a client"))?;
-    let mut list = TopicPartitionList::new();
-    for (topic, partition) in places {
-        list.add_partition(topic, *partition);
+    GroupReader::open(cluster, group)?.committed(places)
+}
+
+/// Asks a group for its positions again and again, without joining it.
+pub struct GroupReader(BaseConsumer);
+
+impl GroupReader {
+    /// A reader of group `{app}.{group}`.
+    ///
+    /// # Errors
+    /// When a setting is refused.
+    pub fn open(cluster: &Cluster, group: &str) -> Result<Self, KafkaFault> {
+        let mut config = cluster.reader();
+        config.set("group.id", format!("{}.{group}", cluster.app));
+        Ok(Self(config.create().map_err(KafkaFault::doing("create a client"))?))
     }
-    let found = consumer
-        .committed_offsets(list, Duration::from_secs(10))
-        .map_err(KafkaFault::doing("read committed positions"))?;
-    let position =
-        |(topic, partition): &(String, i32)| match found.find_partition(topic, *partition)?.offset() {
-            rdkafka::Offset::Offset(at) => Some(at),
-            _ => None,
-        };
-    Ok(places.iter().map(position).collect())
+
+    /// As [`committed`].
+    ///
+    /// # Errors
+    /// When the group's coordinator can't be reached.
+    pub fn committed(&self, places: &[(String, i32)]) -> Result<Vec<Option<i64>>, KafkaFault> {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in places {
+            list.add_partition(topic, *partition);
+        }
+        let found = self
+            .0
+            .committed_offsets(list, Duration::from_secs(10))
+            .map_err(KafkaFault::doing("read committed positions"))?;
+        let position =
+            |(topic, partition): &(String, i32)| match found.find_partition(topic, *partition)?.offset() {
+                rdkafka::Offset::Offset(at) => Some(at),
+                _ => None,
+            };
+        Ok(places.iter().map(position).collect())
+    }
 }
 
 /// Positions kept in the group.

@@ -25,8 +25,8 @@ use run::Steps;
 /// Where the file lies beside a checkout.
 const NHS_FILE: &str = "../shared/data/nhs_proms_eq5d3l.csv";
 
-/// Starts a real Kafka and a real ClickHouse, runs the pipeline on them, writes a seeded world of patients after a
-/// coronary stent (and the NHS PROMs file, when it is at hand), waits until all of it is in ClickHouse, and prints what
+/// Starts a real Kafka and a real ClickHouse, runs the pipeline on them, writes a seeded world of patients after
+/// four treatments (and the NHS PROMs file, when it is at hand), waits until all of it is in ClickHouse, and prints what
 /// became of it. Everything is stopped and removed at the end.
 ///
 /// With servers or a folder of your own (--kafka, --clickhouse, --data-dir) it works under names of its own, which end
