@@ -159,6 +159,12 @@ impl Points {
         rest.is_empty().then(|| Self(points.iter().map(point).collect()))
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The values in millionths of the metric's unit, by time.
     pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
         self.0.iter().map(|point| { point.value }.0)

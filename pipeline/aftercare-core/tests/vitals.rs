@@ -8,7 +8,7 @@ use aftercare_core::documents::Library;
 use aftercare_core::metric::Metric;
 use aftercare_core::time::{Instant, Millis};
 use aftercare_core::vital::news2::{News2, Spo2Scale, Vitals};
-use aftercare_core::vital::{SeriesKey, Summary, VitalBook};
+use aftercare_core::vital::{Moment, SeriesKey, Summary, VitalBook};
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::{Day, Zone};
 
@@ -140,7 +140,7 @@ fn adherence_is_doses_taken_of_doses_due_of_a_day() {
 fn a_day_is_put_together_from_its_hours_and_waits_for_its_end() {
     let mut book = VitalBook::default();
     let hours = [summary(&[60.0, 61.0]), summary(&[62.0]), summary(&[70.0, 71.5])];
-    hours.iter().for_each(|hour| book.add_ended(WRIST, day(26), hour));
+    hours.iter().for_each(|hour| book.add_ended(WRIST, day(26), hour, true));
     assert_eq!(book.ended(WRIST, day(26)), summary(&[60.0, 61.0]).tap_merge(&hours[1..]));
     assert_eq!(book.next_due(), Some(day(26).end));
     assert_eq!((day(26).end.0 - day(26).start.0) / 3_600_000, 25);
@@ -165,14 +165,17 @@ impl TapMerge for Summary {
 }
 
 #[test]
-fn what_was_issued_about_a_moment_is_issued_again_only_when_it_differs() {
+fn what_was_issued_about_a_moment_is_remembered_while_it_may_change() {
     let mut book = VitalBook::default();
-    assert!(!book.renew(1, 100, None));
-    assert!(book.renew(1, 100, Some(7)));
-    assert!(!book.renew(1, 100, Some(7)));
-    assert!(book.renew(2, 100, Some(7)), "another device");
-    assert!(book.renew(1, 100, Some(8)) && book.knows(1, 100));
-    assert!(book.renew(1, 100, None) && !book.knows(1, 100));
+    assert_eq!(book.issued_about(Moment::News2, 100), None);
+    book.renew(Moment::News2, 100, Some(7));
+    book.renew(Moment::Surge, 100, Some(8));
+    book.renew(Moment::News2, 99, Some(9));
+    assert_eq!([Moment::News2, Moment::Surge].map(|kind| book.issued_about(kind, 100)), [Some(7), Some(8)]);
+    book.renew(Moment::News2, 100, None);
+    assert_eq!([Moment::News2, Moment::Surge].map(|kind| book.issued_about(kind, 100)), [None, Some(8)]);
+    book.renew(Moment::News2, 300, Some(1));
+    assert_eq!(book.issued_about(Moment::Surge, 100), None, "so old a window does not change any more");
 }
 
 #[test]
@@ -185,13 +188,14 @@ fn a_year_of_six_vital_signs_stays_small() {
             // A day's worth of readings with 70 distinct values.
             let minutes: Vec<f64> = (0..1440).map(|i| 55.0 + f64::from((i * 13 + n) % 70)).collect();
             let hour = summary(&minutes);
-            book.add_ended(series, day(i64::from(n)), &hour);
+            book.add_ended(series, day(i64::from(n)), &hour, true);
             largest = largest.max(postcard::to_allocvec(&book).unwrap().len());
             book.issued(series, day(i64::from(n)), true);
             book.set_value(series, day(i64::from(n)), Some(&hour));
             if metric.position() == 6 {
                 let done: Vec<_> = book.days_until(series, day(i64::from(n)).end).collect();
-                for day in done {
+                assert!(done.iter().all(|(_, done)| *done));
+                for (day, _) in done {
                     (1..=6).for_each(|p| {
                         book.close(SeriesKey { device: 0, metric: Metric::at(p).unwrap() }, day)
                     });

@@ -34,6 +34,8 @@ pub struct Limits {
     /// How many bytes the texts of one record that the state keeps (ids, names, codes) may have; with more, the record
     /// is dead-lettered. It keeps a patient's state far below the largest record of the changelog.
     pub text_bytes_max: usize,
+    /// How long a change of a 5-minute window may wait, by tick, until the rows of its hour and day say it too.
+    pub long_windows_ms: i64,
     /// How many windows and counts that changed are issued between two polls. The rest waits for the next ones.
     pub issued_per_turn_max: usize,
     /// How long before its newest session a clinician's session may have begun and still be taken; one from further
@@ -54,6 +56,7 @@ impl Default for Limits {
             dead_letter_bytes_max: 20 << 20,
             text_bytes_max: 4 << 10,
             session_age_ms_max: 62 * 86_400_000,
+            long_windows_ms: 5 * 60_000,
             issued_per_turn_max: 256,
         }
     }

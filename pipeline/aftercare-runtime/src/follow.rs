@@ -3,6 +3,7 @@
 
 use aftercare_core::facts::Body;
 use aftercare_core::patient::Verdict;
+use aftercare_core::vital::VitalFact;
 use aftercare_stream::log::TaskLog;
 
 use crate::decode::Decoded;
@@ -30,6 +31,11 @@ impl<L: TaskLog> Task<L> {
 
     /// New editions of curves judged scores of a patient anew: `self.changes` holds those that changed.
     pub(crate) fn follow_judged(&mut self, _patient: PatientNo) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// Hands on what the patient's vital signs say: when a 5-minute window is issued, and when a day is over.
+    pub(crate) fn follow_vital(&mut self, _patient: PatientNo, _fact: &VitalFact) -> Result<(), TaskError> {
         Ok(())
     }
 

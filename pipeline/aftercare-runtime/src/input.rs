@@ -148,6 +148,7 @@ impl<L: TaskLog> Task<L> {
         self.follow(patient, &decoded, &verdict)?;
         if kind == InputKind::Enrolment && verdict == Verdict::Accepted {
             self.reattribute_windows(patient);
+            self.place_readings(patient)?;
             self.release_enrolled(patient)?;
         }
         Ok(())

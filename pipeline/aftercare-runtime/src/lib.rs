@@ -16,3 +16,4 @@ mod state;
 pub mod stats;
 pub mod task;
 pub mod topics;
+mod vitals;

@@ -3,7 +3,7 @@
 use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
-use aftercare_core::vital::WindowRow;
+use aftercare_core::vital::{SLOTS_PER_HOUR, VitalFact, WindowRow, hour_of};
 use aftercare_core::window::{Micros, ReadingVerdict, window_of};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
@@ -188,7 +188,7 @@ impl<L: TaskLog> Task<L> {
             device.add_series(metric);
         }
         if index > newest {
-            self.end_windows(no, metric, index - LIVE_WINDOWS - 1)?;
+            self.end_windows(no, metric, hour_of(index - LIVE_WINDOWS) * SLOTS_PER_HOUR - 1)?;
         }
         let tick = self.state.meta.tick;
         let device = self.state.device_mut(no);
@@ -201,31 +201,28 @@ impl<L: TaskLog> Task<L> {
         Ok(true)
     }
 
-    /// Ends the windows of a series up to `through` for good, issuing first what was not issued.
+    /// Ends the hours of a series up to window `through` for good.
     fn end_windows(&mut self, no: DeviceNo, metric: u8, through: i64) -> Result<(), TaskError> {
-        loop {
-            let series = self.state.device_mut(no).series_mut(metric).expect("the series exists");
-            series.closed_through = series.closed_through.max(through);
-            let first = series.windows.front().filter(|w| w.index <= through).map(|w| w.index);
-            let Some(window) = first.and_then(|index| WindowKey::new(no, metric, index)) else {
-                return Ok(());
-            };
-            self.end_window(window)?;
-        }
+        let series = self.state.device_mut(no).series_mut(metric).expect("the series exists");
+        series.closed_through = series.closed_through.max(through);
+        let hours: Vec<i64> =
+            series.hours().map(|(hour, _)| hour).take_while(|hour| *hour <= hour_of(through)).collect();
+        self.end_hours(no, metric, &hours)
     }
 
-    fn end_window(&mut self, window: WindowKey) -> Result<(), TaskError> {
-        self.issue_window(window)?;
-        let device = self.state.device_mut(window.device());
-        if let Some(entry) = device.window_mut(window) {
-            operation::touch_window(&mut self.tx, window, entry);
+    fn end_hours(&mut self, no: DeviceNo, metric: u8, hours: &[i64]) -> Result<(), TaskError> {
+        if hours.is_empty() {
+            return Ok(());
         }
-        device.set_window(window, None);
-        Ok(())
+        let metric = Metric::at(metric).expect("only known metrics have series");
+        for hour in hours {
+            self.end_hour(no, metric, *hour)?;
+        }
+        self.end_days(no, metric)
     }
 
     /// Writes the window's row if it changed since the last one.
-    fn issue_window(&mut self, window: WindowKey) -> Result<(), TaskError> {
+    pub(crate) fn issue_window(&mut self, window: WindowKey) -> Result<(), TaskError> {
         let Some(device) = self.state.device_get(window.device()) else { return Ok(()) };
         let (Some(entry), Some(series)) = (device.window(window), device.series_of(window.metric())) else {
             return Ok(());
@@ -236,19 +233,32 @@ impl<L: TaskLog> Task<L> {
         let metric = Metric::at(series.metric).expect("only known metrics have series");
         let target = self.library.vitals().and_then(|rules| rules.target(metric));
         let Some(row) = WindowRow::of_points(entry.index, &entry.points, target) else { return Ok(()) };
+        let patient = device.patient;
         self.write_window(window.device(), metric, &row)?;
-        let entry = self.state.device_mut(window.device()).window_mut(window).expect("it was just read");
+        let device = self.state.device_mut(window.device());
+        let entry = device.window_mut(window).expect("it was just read");
         operation::mark_issued(&mut self.tx, window, entry);
-        Ok(())
+        entry.longer_due = true;
+        let (start, stats) = (row.start, row.stats);
+        let (readings, mean, min, max) = (stats.readings, stats.mean, stats.min, stats.max);
+        let fact = VitalFact::Window { metric, device: device.shared_id(), start, readings, mean, min, max };
+        self.longer_is_due(window.device());
+        self.follow_vital(patient, &fact)?;
+        self.issue_moments(window.device(), metric, window.index())
     }
 
     /// Writes the row of a window of any length.
-    fn write_window(&mut self, no: DeviceNo, metric: Metric, row: &WindowRow) -> Result<(), TaskError> {
+    pub(crate) fn write_window(
+        &mut self,
+        no: DeviceNo,
+        metric: Metric,
+        row: &WindowRow,
+    ) -> Result<(), TaskError> {
         let device = self.state.device(no);
         let patient = self.state.patient(device.patient);
         let who = patient.patient.attribution_at(row.start);
         let source = device.series_of(metric.position()).map_or("live", |series| source_word(series.source));
-        let tick = self.state.meta.tick;
+        let (tick, any) = (self.state.meta.tick, row.stats.readings > 0);
         self.pen.row(&mut self.log, &mut self.counted, WINDOWS, &patient.id, |version| wire::Window {
             version,
             patient_id: &patient.id,
@@ -269,9 +279,9 @@ impl<L: TaskLog> Task<L> {
             manufacturer: who.manufacturer,
             procedure: who.procedure,
             source,
-            p10: Some(row.p10),
-            p50: Some(row.p50),
-            p90: Some(row.p90),
+            p10: any.then_some(row.p10),
+            p50: any.then_some(row.p50),
+            p90: any.then_some(row.p90),
             coverage: Some(row.coverage),
             in_range: row.in_range,
         })
@@ -305,8 +315,10 @@ impl<L: TaskLog> Task<L> {
 
     /// At a tick: every window and count that changed is to be issued, windows whose time has come end.
     pub(crate) fn readings_tick(&mut self) -> Result<(), TaskError> {
+        self.sweep()?;
+        self.queue_days_over();
         self.state.queue_dirty();
-        self.sweep()
+        Ok(())
     }
 
     /// Issues some of what a tick queued, so that no record waits for all of it; answers how much.
@@ -324,6 +336,8 @@ impl<L: TaskLog> Task<L> {
                 match due {
                     Issue::Window(window) => self.issue_window(window)?,
                     Issue::Tally(no) => self.issue_tally(no)?,
+                    Issue::Longer(no) => self.issue_longer(no)?,
+                    Issue::Days(patient) => self.issue_days_over(patient)?,
                 }
                 issued += 1;
             }
@@ -337,20 +351,22 @@ impl<L: TaskLog> Task<L> {
             && due <= tick
         {
             self.state.sweeps.pop_first();
-            self.state.device_mut(no).sweep_at = None;
-            let ended = |s: &Series| {
-                s.windows
-                    .iter()
-                    .filter(|w| w.ends_at() <= tick)
-                    .map(|w| (s.metric, w.index))
-                    .collect::<Vec<_>>()
+            let device = self.state.device_mut(no);
+            device.sweep_at = None;
+            if device.longer_at.take_if(|at| *at <= tick).is_some() {
+                self.state.issuing.push(Issue::Longer(no));
+            }
+            let ended = |series: &Series| {
+                let hours = series.hours().filter(|(_, ends_at)| *ends_at <= tick).map(|(hour, _)| hour);
+                (series.metric, hours.collect::<Vec<_>>())
             };
-            let ended: Vec<_> = self.state.device(no).series.iter().flat_map(ended).collect();
-            self.touch_device(no);
-            for (metric, index) in ended {
+            let ended: Vec<_> = self.state.device(no).series.iter().map(ended).collect();
+            for (metric, hours) in ended {
+                let Some(last) = hours.last() else { continue };
+                self.touch_device(no);
                 let series = self.state.device_mut(no).series_mut(metric).expect("it was just listed");
-                series.closed_through = series.closed_through.max(index);
-                self.end_window(WindowKey::new(no, metric, index).expect("it was just listed"))?;
+                series.closed_through = series.closed_through.max((last + 1) * SLOTS_PER_HOUR - 1);
+                self.end_hours(no, metric, &hours)?;
             }
             if let Some(due) = self.state.device(no).next_sweep() {
                 self.state.sweep_by(no, due);
@@ -450,7 +466,7 @@ impl<L: TaskLog> Task<L> {
     }
 }
 
-fn source_word(source: u8) -> &'static str {
+pub(crate) fn source_word(source: u8) -> &'static str {
     match source {
         1 => "import",
         2 => "simulated",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::patient::Changes;
+use aftercare_core::zone::Zones;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
 use aftercare_stream::changelog::{Rounds, Transaction, replay};
@@ -48,6 +49,7 @@ pub struct Task<L: TaskLog> {
     pub(crate) curves: Curves,
     pub(crate) stats: Arc<TaskStats>,
     pub(crate) changes: Changes,
+    pub(crate) zones: Zones,
     pub(crate) scratch: Vec<u8>,
     pub(crate) readings: Vec<wire::Reading<'static>>,
     /// What is counted in the open transaction.
@@ -80,6 +82,7 @@ impl<L: TaskLog> Task<L> {
             curves: Curves::default(),
             stats,
             changes: Changes::default(),
+            zones: Zones::default(),
             scratch: Vec::new(),
             readings: Vec::new(),
             counted: Counted::default(),

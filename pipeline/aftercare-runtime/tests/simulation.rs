@@ -26,6 +26,8 @@ use aftercare_stream::position::TopicId;
 
 const PARTITIONS: i32 = 2;
 const START: Instant = Instant(1_735_689_600_000);
+/// At which steps the last ticks come: hours and days are issued after the windows that they are made of.
+const LAST_TICKS: [u64; 3] = [3000, 3300, 3600];
 
 fn settings(seed: u64) -> Settings {
     Settings {
@@ -43,7 +45,7 @@ fn settings(seed: u64) -> Settings {
 
 /// Ticks of a run lie between the world's end and this; nothing is judged at a later one.
 fn last_tick() -> Instant {
-    Instant(settings(0).end().0 + 1_000)
+    Instant(settings(0).end().0 + 10_000)
 }
 
 fn stored(key: &[u8], value: Vec<u8>) -> Stored {
@@ -93,7 +95,11 @@ fn task(broker: &MemoryBroker, partition: i32, seed: u64, faults: Faults) -> Tas
         // Small, so that the changelog is cut many times within a test.
         rounds: RoundPolicy { changes_bytes_min: 50_000, changes_per_state: 1, bytes_per_commit_min: 4_000 },
         // Any order means that a session may come months after later ones.
-        limits: config::Limits { session_age_ms_max: i64::MAX, ..config::Limits::default() },
+        limits: config::Limits {
+            session_age_ms_max: i64::MAX,
+            long_windows_ms: 1,
+            ..config::Limits::default()
+        },
         ..TaskConfig::new(partition, PARTITIONS)
     };
     Task::new(broker.log(settings, seed), config, Arc::new(TaskStats::default()), clock)
@@ -118,8 +124,11 @@ fn run(broker: &MemoryBroker, seed: u64, faults: Faults, crashes: bool) {
     let mut ticks = settings(0).end().0..last_tick().0;
     for step in 0..4000u64 {
         for (partition, current) in (0..).zip(&mut tasks) {
-            let tick_at =
-                if step == 3000 { Some(last_tick().0) } else { ticks.next().filter(|_| rng.permille(10)) };
+            let left = LAST_TICKS.iter().position(|at| *at == step).map(|n| LAST_TICKS.len() - 1 - n);
+            let tick_at = match left {
+                Some(left) => Some(last_tick().0 - i64::try_from(left).unwrap() * 100),
+                None => ticks.next().filter(|_| step < 3000 && rng.permille(10)),
+            };
             if let Some(at) = tick_at {
                 broker.append(CONTROL, partition, tick(at));
             }

@@ -193,10 +193,19 @@ impl Actual {
 
     /// Takes a window row.
     pub fn add_window(&mut self, row: &wire::Window) {
-        let key =
-            (row.patient_id.to_owned(), row.device_id.to_owned(), row.metric.to_owned(), row.window_start);
-        let window =
-            ExpectedWindow { readings: row.readings, mean: row.mean, sd: row.sd, min: row.min, max: row.max };
+        let (patient, device) = (row.patient_id.to_owned(), row.device_id.to_owned());
+        let key = (patient, device, row.metric.to_owned(), row.window_start, row.length_s);
+        let window = ExpectedWindow {
+            readings: row.readings,
+            mean: row.mean,
+            sd: row.sd,
+            min: row.min,
+            max: row.max,
+            quantiles: [row.p10, row.p50, row.p90].map(|value| value.unwrap_or(f64::INFINITY)),
+            coverage: row.coverage.unwrap_or(f64::INFINITY),
+            in_range: row.in_range,
+            values: 0,
+        };
         self.windows.add(key, row.version, window);
     }
 

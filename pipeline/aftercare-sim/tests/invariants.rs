@@ -60,7 +60,7 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
     for (score_id, s) in &expected.scores {
         add(Row::Score(Box::new(score_row(score_id, s))));
     }
-    for ((patient_id, device_id, metric, window_start), w) in &expected.windows {
+    for ((patient_id, device_id, metric, window_start, length_s), w) in &expected.windows {
         add(Row::Window(Window {
             version: 1,
             patient_id,
@@ -68,7 +68,7 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
             metric,
             unit: "",
             window_start: *window_start,
-            length_s: 300,
+            length_s: *length_s,
             readings: w.readings,
             mean: w.mean,
             sd: w.sd,
@@ -81,11 +81,11 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
             manufacturer: None,
             procedure: None,
             source: "simulated",
-            p10: None,
-            p50: None,
-            p90: None,
-            coverage: None,
-            in_range: None,
+            p10: Some(w.quantiles[0]),
+            p50: Some(w.quantiles[1]),
+            p90: Some(w.quantiles[2]),
+            coverage: Some(w.coverage),
+            in_range: w.in_range,
         }));
     }
     for ((patient_id, device_id), c) in &expected.readings {
@@ -328,15 +328,24 @@ fn readings_counted_twice_or_lost_are_found() {
     assert_eq!(fault!(Row::Window(w) if true => w.readings += 1), windows);
     assert_eq!(fault!(Row::Window(w) if true => w.mean += 0.01), windows);
     assert_eq!(fault!(Row::Window(w) if w.sd.is_some() => w.sd = None), windows);
+    assert_eq!(fault!(Row::Window(w) if w.length_s == 3_600 => w.readings -= 1), windows);
+    assert_eq!(fault!(Row::Window(w) if w.length_s == 86_400 => w.p50 = w.p50.map(|p| p * 1.02)), windows);
+    assert_eq!(fault!(Row::Window(w) if w.length_s == 86_400 => w.coverage = None), windows);
+    assert_eq!(fault!(Row::Window(w) if w.in_range.is_some() => w.in_range = None), windows);
 }
 
 #[test]
 fn late_readings_excuse_their_window_only() {
-    let ((patient_id, device_id, metric, start), want) =
-        EXPECTED.windows.iter().find(|(_, w)| w.readings > 3).unwrap();
+    let ((patient_id, device_id, metric, start, _), want) =
+        EXPECTED.windows.iter().find(|(key, w)| w.readings > 3 && key.4 == 300).unwrap();
     let less = |w: &mut Window| w.readings -= 1;
     let mut actual = run(&mut |row| match row {
-        Row::Window(w) if w.window_start == *start && w.device_id == device_id && w.metric == metric => {
+        // of 5 minutes, their hour and their day
+        Row::Window(w)
+            if (w.window_start..w.window_start + i64::from(w.length_s) * 1000).contains(start)
+                && w.device_id == device_id
+                && w.metric == metric =>
+        {
             less(w)
         }
         Row::Counts(c) if c.device_id == device_id && c.outcome == "accepted" => c.readings -= 1,
@@ -420,8 +429,13 @@ fn windows_are_those_of_the_rules() {
     let expected = reference.finish(&Library::builtin());
     let counts = &expected.readings[&("p".to_owned(), "d".to_owned())];
     assert_eq!((counts.records, counts.accepted, counts.duplicate), (2, 200, 200));
-    assert_eq!(expected.windows.len(), 4);
-    for ((_, _, _, start), window) in &expected.windows {
+    // 20 minutes of someone who is not enrolled
+    assert_eq!(expected.windows.len(), 4 + 1);
+    for ((_, _, _, start, length_s), window) in &expected.windows {
+        if *length_s != 300 {
+            assert_eq!((*length_s, window.readings, window.coverage), (3_600, 200, 4.0 / 12.0));
+            continue;
+        }
         let mut points = Points::default();
         for (at, value) in readings.iter().filter(|(at, _)| at.div_euclid(300_000) * 300_000 == *start) {
             points.insert(u32::try_from(at - start).unwrap(), Micros::from_units(*value).unwrap());

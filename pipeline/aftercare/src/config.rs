@@ -120,6 +120,7 @@ pub(crate) struct Task {
     pub(crate) future_ms_max: i64,
     pub(crate) future_wait_ms_max: i64,
     pub(crate) hold_ms_max: i64,
+    pub(crate) long_windows_ms: i64,
     pub(crate) held_records_max: usize,
     pub(crate) held_bytes_max: u64,
     /// The state is written again, so that the changelog can be cut, when the changes since exceed this.
@@ -137,6 +138,7 @@ impl Default for Task {
             future_ms_max: limits.future_ms_max,
             future_wait_ms_max: limits.future_wait_ms_max,
             hold_ms_max: limits.hold_ms_max,
+            long_windows_ms: limits.long_windows_ms,
             held_records_max: limits.held_records_max,
             held_bytes_max: limits.held_bytes_max,
             round_bytes_min: task.rounds.changes_bytes_min,
@@ -277,6 +279,7 @@ impl Config {
                 future_ms_max: task.future_ms_max,
                 future_wait_ms_max: task.future_wait_ms_max,
                 hold_ms_max: task.hold_ms_max,
+                long_windows_ms: task.long_windows_ms,
                 held_records_max: task.held_records_max,
                 held_bytes_max: task.held_bytes_max,
                 ..defaults.limits

@@ -137,6 +137,16 @@ impl Patient {
         }
     }
 
+    /// The time zone that the patient is in at `at`, by the episode that a fact of `at` belongs to.
+    pub fn time_zone_at(&self, at: Instant) -> Option<&str> {
+        self.zone_at(self.episode_at(at)?, at)
+    }
+
+    /// The scale by which the patient's oxygen saturation is judged at `at` (1 or 2), where one is stated.
+    pub fn spo2_scale_at(&self, at: Instant) -> Option<i32> {
+        self.dated(self.episode_at(at)?, at, |statement| statement.spo2_scale)
+    }
+
     /// The episodes of which a statement stands, by id.
     pub(super) fn episode_syms(&self) -> Vec<Sym> {
         let mut episodes: Vec<Sym> = Vec::with_capacity(self.known_episodes.len());

@@ -9,8 +9,12 @@ use super::summary::Summary;
 use crate::documents::VitalsDocument;
 use crate::metric::Metric;
 use crate::time::{Instant, MS_PER_DAY, Millis};
-use crate::window::{WINDOW_MS, micros_to_units};
+use crate::window::{Points, WINDOW_MS, micros_to_units, window_start};
 use crate::zone::Day;
+
+/// How many quarters of an hour of a series may wait for the patient's enrolment: two days. Of more, the oldest are of
+/// no day.
+const UNPLACED_MAX: usize = 192;
 
 /// How many days before the newest keep their values: four weeks of baseline for each day of the last week.
 const KEPT_DAYS: i64 = 35;
@@ -18,6 +22,8 @@ const KEPT_DAYS: i64 = 35;
 /// How many days before the newest are judged again when a value changes: a telephone may have been away for so long
 /// while another device went on.
 const REJUDGED_DAYS: i64 = 7;
+
+const QUARTER_MS: i64 = 900_000;
 
 /// How many 5-minute windows behind the newest the book knows what was issued about them: more than stay live.
 const REMEMBERED_SLOTS: i64 = 60;
@@ -47,6 +53,16 @@ struct OpenDay {
     judged: bool,
 }
 
+/// Readings that have ended before the patient was enrolled, so that nobody knows in which zone their day is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Unplaced {
+    device: u32,
+    metric: u8,
+    /// Since 1970 UTC: wherever people live, days begin with a quarter of an hour.
+    quarter: i64,
+    readings: Summary,
+}
+
 /// The value of one day of one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct DayValue {
@@ -64,12 +80,21 @@ struct MetricDays {
     days: Vec<DayValue>,
 }
 
+/// What several 5-minute windows say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moment {
+    /// An early warning score.
+    News2,
+    /// A steep rise of blood pressure.
+    Surge,
+}
+
 /// What was issued about one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Issued {
     /// The 5-minute window.
     slot: i64,
-    device: u32,
+    kind: Moment,
     digest: u32,
 }
 
@@ -77,19 +102,60 @@ struct Issued {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VitalBook {
     open: SmallVec<[Box<OpenDay>; 1]>,
+    unplaced: Vec<Unplaced>,
     values: Vec<MetricDays>,
     issued: Vec<Issued>,
 }
 
-/// Names the score of a moment in [`VitalBook::renew`] instead of a device.
-pub const OF_ALL_DEVICES: u32 = u32::MAX;
-
 impl VitalBook {
-    /// Adds an hour of readings that has ended to its day.
-    pub fn add_ended(&mut self, series: SeriesKey, day: Day, hour: &Summary) {
+    /// Adds an hour of readings that has ended to its day; `changed` unless the day's row holds all of them.
+    pub fn add_ended(&mut self, series: SeriesKey, day: Day, hour: &Summary, changed: bool) {
         let open = self.open_day(series, day);
         open.ended.merge(hour);
-        open.dirty = true;
+        open.dirty |= changed;
+    }
+
+    /// Keeps 5-minute windows (index, readings; in ascending order) that have ended while nobody knows in which day they
+    /// lie.
+    pub fn add_unplaced<'p>(&mut self, series: SeriesKey, windows: impl Iterator<Item = (i64, &'p Points)>) {
+        let (device, metric) = (series.device, series.metric.position());
+        for (index, points) in windows {
+            let quarter = window_start(index).0.div_euclid(QUARTER_MS);
+            let key = (device, metric, quarter);
+            let place = |known: &Unplaced| (known.device, known.metric, known.quarter);
+            match self.unplaced.binary_search_by_key(&key, place) {
+                Ok(at) => self.unplaced[at].readings.add([points]),
+                Err(at) => {
+                    let readings = Summary::of([points]);
+                    self.unplaced.insert(at, Unplaced { device, metric, quarter, readings });
+                }
+            }
+        }
+        let own = |known: &Unplaced| (known.device, known.metric) == (device, metric);
+        if self.unplaced.iter().filter(|known| own(known)).count() > UNPLACED_MAX
+            && let Some(oldest) = self.unplaced.iter().position(own)
+        {
+            self.unplaced.remove(oldest);
+        }
+    }
+
+    /// Whether there are readings that wait to be placed.
+    #[must_use]
+    pub fn has_unplaced(&self) -> bool {
+        !self.unplaced.is_empty()
+    }
+
+    /// Puts what waited into days, by `day_of` (of the beginning of a quarter of an hour). Answers the series.
+    pub fn place(&mut self, mut day_of: impl FnMut(Instant) -> Day) -> Vec<SeriesKey> {
+        let mut placed = Vec::new();
+        for waited in std::mem::take(&mut self.unplaced) {
+            let Some(metric) = Metric::at(waited.metric) else { continue };
+            let series = SeriesKey { device: waited.device, metric };
+            self.add_ended(series, day_of(Instant(waited.quarter * QUARTER_MS)), &waited.readings, true);
+            placed.push(series);
+        }
+        placed.dedup();
+        placed
     }
 
     fn open_day(&mut self, series: SeriesKey, day: Day) -> &mut OpenDay {
@@ -132,9 +198,10 @@ impl VitalBook {
         self.of(series).filter(|open| open.issued && open.ended.readings() == 0).map(|open| open.day)
     }
 
-    /// Days of the series that end at or before `until`.
-    pub fn days_until(&self, series: SeriesKey, until: Instant) -> impl Iterator<Item = Day> + '_ {
-        self.of(series).filter(move |open| open.day.end <= until).map(|open| open.day)
+    /// Days of the series that end at or before `until`, and whether all was said about each.
+    pub fn days_until(&self, series: SeriesKey, until: Instant) -> impl Iterator<Item = (Day, bool)> + '_ {
+        let ended = self.of(series).filter(move |open| open.day.end <= until);
+        ended.map(|open| (open.day, open.judged && !open.dirty))
     }
 
     /// Days that are over at `tick` and have not been judged since.
@@ -150,10 +217,21 @@ impl VitalBook {
         self.open.iter().filter(|open| !open.judged).map(|open| open.day.end).min()
     }
 
+    /// Whether the book says already that the row of the day is issued, with `over` after its end.
+    #[must_use]
+    pub fn is_issued(&self, series: SeriesKey, day: Day, over: bool) -> bool {
+        self.find(series, day).is_some_and(|open| !open.dirty && open.issued && open.judged == over)
+    }
+
     /// The row of the day is issued, with `over` after its end.
     pub fn issued(&mut self, series: SeriesKey, day: Day, over: bool) {
         let open = self.open_day(series, day);
         (open.dirty, open.issued, open.judged) = (false, true, over);
+    }
+
+    /// The day is judged after its end.
+    pub fn judged(&mut self, series: SeriesKey, day: Day) {
+        self.open_day(series, day).judged = true;
     }
 
     /// Nothing can change the day any more, or it turned out to be none.
@@ -246,33 +324,19 @@ impl VitalBook {
         Some((doses("doses_taken").unwrap_or(0), due))
     }
 
-    /// Whether what holds at the 5-minute window (`None`: nothing) differs from what was issued about it; remembers it
-    /// as issued.
-    pub fn renew(&mut self, device: u32, slot: i64, digest: Option<u32>) -> bool {
-        let known = self.issued.iter().position(|issued| (issued.device, issued.slot) == (device, slot));
-        match (known, digest) {
-            (None, None) => false,
-            (Some(at), Some(digest)) => {
-                let changed = self.issued[at].digest != digest;
-                self.issued[at].digest = digest;
-                changed
-            }
-            (Some(at), None) => {
-                self.issued.remove(at);
-                true
-            }
-            (None, Some(digest)) => {
-                self.issued.retain(|issued| issued.slot > slot - REMEMBERED_SLOTS);
-                self.issued.push(Issued { slot, device, digest });
-                true
-            }
-        }
+    /// What was last issued about the 5-minute window, as its digest.
+    #[must_use]
+    pub fn issued_about(&self, kind: Moment, slot: i64) -> Option<u32> {
+        let known = self.issued.iter().find(|issued| (issued.kind, issued.slot) == (kind, slot));
+        known.map(|issued| issued.digest)
     }
 
-    /// Whether anything was issued about the 5-minute window.
-    #[must_use]
-    pub fn knows(&self, device: u32, slot: i64) -> bool {
-        self.issued.iter().any(|issued| (issued.device, issued.slot) == (device, slot))
+    /// Remembers what is issued about the 5-minute window; `None`: that nothing holds any more.
+    pub fn renew(&mut self, kind: Moment, slot: i64, digest: Option<u32>) {
+        self.issued.retain(|issued| {
+            (issued.kind, issued.slot) != (kind, slot) && issued.slot > slot - REMEMBERED_SLOTS
+        });
+        self.issued.extend(digest.map(|digest| Issued { slot, kind, digest }));
     }
 }
 

@@ -9,7 +9,7 @@ mod summary;
 mod window;
 
 pub use baseline::Deviation;
-pub use book::{OF_ALL_DEVICES, SeriesKey, VitalBook, slots_in};
+pub use book::{Moment, SeriesKey, VitalBook, slots_in};
 pub use fact::VitalFact;
 pub use moment::{News2At, Surge, news2_at, surge_at};
 pub use summary::Summary;

@@ -5,6 +5,7 @@ use super::summary::Summary;
 use crate::metric::Metric;
 use crate::time::{Instant, Millis};
 use crate::window::{Points, window_start};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A NEWS2 and when the newest of its vital signs was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,19 @@ pub struct News2At {
     pub measured_at: Instant,
     /// The score.
     pub news2: News2,
+}
+
+impl News2At {
+    /// Tells it from another one.
+    #[must_use]
+    pub fn digest(&self) -> u32 {
+        digest(&[&self.measured_at.0.to_le_bytes(), &self.news2.points])
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+fn digest(parts: &[&[u8]]) -> u32 {
+    xxh3_64(&parts.concat()) as u32
 }
 
 /// The value of a vital sign in a window, rounded to the chart: the mean (halves upward), of oxygen and consciousness
@@ -78,6 +92,14 @@ pub struct Surge {
     pub to: f64,
     /// Minutes from the beginning of the lower window to that of the higher one.
     pub minutes: u32,
+}
+
+impl Surge {
+    /// Tells it from another one.
+    #[must_use]
+    pub fn digest(&self) -> u32 {
+        digest(&[&self.from.to_le_bytes(), &self.to.to_le_bytes(), &self.minutes.to_le_bytes()])
+    }
 }
 
 /// The rise into window `slot` from the least of the windows (index, readings) up to `slots` before it, if it is at

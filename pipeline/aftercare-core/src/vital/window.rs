@@ -52,6 +52,21 @@ impl WindowRow {
         Self::new(start, length, summary, (summary.slots(), slots), target)
     }
 
+    /// The row that takes the row of a day back: no reading lies in it.
+    #[must_use]
+    pub fn withdrawn(day: Day) -> Self {
+        Self {
+            start: day.start,
+            length_s: u32::try_from(day.end.since(day.start).0 / 1000).unwrap_or(u32::MAX),
+            stats: WindowStats { readings: 0, mean: 0.0, sd: None, min: 0.0, max: 0.0 },
+            p10: 0.0,
+            p50: 0.0,
+            p90: 0.0,
+            coverage: 0.0,
+            in_range: None,
+        }
+    }
+
     fn new(
         start: Instant,
         length: Millis,
@@ -91,15 +106,15 @@ pub fn hour_start(hour: i64) -> Instant {
 /// in which it begins.
 #[must_use]
 pub fn by_day<'p>(zone: &Zone, windows: impl Iterator<Item = (i64, &'p Points)>) -> Vec<(Day, Summary)> {
-    let mut days: Vec<(Day, Summary)> = Vec::with_capacity(1);
+    let mut days: Vec<(Day, Vec<&Points>)> = Vec::with_capacity(1);
     for (index, points) in windows {
         let start = window_start(index);
         match days.last_mut() {
-            Some((day, summary)) if day.contains(start) => summary.add([points]),
-            _ => days.push((zone.day_span(start), Summary::of([points]))),
+            Some((day, of_day)) if day.contains(start) => of_day.push(points),
+            _ => days.push((zone.day_span(start), vec![points])),
         }
     }
-    days
+    days.into_iter().map(|(day, points)| (day, Summary::of(points))).collect()
 }
 
 /// The rows of all windows of these readings of one metric of one device: 5 minutes, hours, days, each by time. Of

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use aftercare_core::vital::hour_of;
 use aftercare_core::window::{Points, WINDOW_MS};
 use aftercare_stream::changelog::CorruptState;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,8 @@ use smallvec::SmallVec;
 
 use super::{DeviceNo, ENCODING, PatientNo};
 
-/// How many windows of a series stay live behind its newest, and for how many window lengths by tick: 3 hours.
+/// How many windows of a series stay live behind its newest, and for how many window lengths by tick: 3 hours, and then
+/// until their whole hour ends. (An hour's windows end together, so that what is left of it can be summed up at once.)
 pub(crate) const LIVE_WINDOWS: i64 = 36;
 
 const METRIC_BITS: u32 = 6;
@@ -131,6 +134,8 @@ pub(crate) struct Window {
     pub(crate) touched_at: i64,
     /// Changed since it was last issued.
     pub(crate) dirty: bool,
+    /// Issued since its hour and its day were. Not kept: after a restore and after an abort they are issued again.
+    pub(crate) longer_due: bool,
     pub(crate) points: Points,
     /// The transaction that touched it last.
     pub(crate) epoch: u32,
@@ -141,7 +146,15 @@ pub(crate) struct Window {
 impl Window {
     /// A window without readings.
     pub(crate) fn new(index: i64, touched_at: i64, epoch: u32) -> Self {
-        Self { index, touched_at, dirty: false, points: Points::default(), epoch, noted: 0 }
+        Self {
+            index,
+            touched_at,
+            dirty: false,
+            longer_due: false,
+            points: Points::default(),
+            epoch,
+            noted: 0,
+        }
     }
 
     /// The tick at which it ends for good, if nothing reaches it before.
@@ -166,6 +179,7 @@ impl Window {
                 index: i64::from_le_bytes(*index),
                 touched_at: i64::from_le_bytes(*touched_at),
                 dirty: dirty != 0,
+                longer_due: true,
                 points: Points::decode(rest)?,
                 epoch: 0,
                 noted: 0,
@@ -206,6 +220,25 @@ impl Series {
         }
     }
 
+    /// Hours with live windows (in ascending order), and the tick at which each ends for good.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let by_hour = self.windows.iter().map(|w| (hour_of(w.index), w.ends_at()));
+        let mut by_hour = by_hour.peekable();
+        std::iter::from_fn(move || {
+            let (hour, mut ends_at) = by_hour.next()?;
+            while let Some((_, later)) = by_hour.next_if(|(next, _)| *next == hour) {
+                ends_at = ends_at.max(later);
+            }
+            Some((hour, ends_at))
+        })
+    }
+
+    /// The live windows of an hour.
+    pub(crate) fn windows_of(&self, hour: i64) -> impl Iterator<Item = &Window> {
+        let from = self.windows.partition_point(|w| hour_of(w.index) < hour);
+        self.windows.range(from..).take_while(move |w| hour_of(w.index) == hour)
+    }
+
     /// The live window of that index.
     pub(crate) fn window(&self, index: i64) -> Option<&Window> {
         self.windows.get(self.place_of(index).ok()?)
@@ -236,6 +269,12 @@ pub(crate) struct Device {
     /// When it will be looked at for windows that ended.
     #[serde(skip)]
     pub(crate) sweep_at: Option<i64>,
+    /// When its hours and days will be issued that changed.
+    #[serde(skip)]
+    pub(crate) longer_at: Option<i64>,
+    /// Its id, shared with the facts that name it.
+    #[serde(skip)]
+    pub(crate) shared_id: Option<Arc<str>>,
     /// The transaction that touched it last.
     #[serde(skip)]
     pub(crate) epoch: u32,
@@ -252,6 +291,8 @@ impl Default for Device {
             tally: Tally::default(),
             series: SmallVec::new(),
             sweep_at: None,
+            longer_at: None,
+            shared_id: None,
             epoch: 0,
             noted: 0,
         }
@@ -274,6 +315,12 @@ impl Device {
     /// The patient's id and the device's. Empty before the changelog brought them.
     pub(crate) fn ids(&self) -> (&str, &str) {
         self.ids.both.split_at(self.ids.patient_len as usize)
+    }
+
+    /// The device's id, to be kept.
+    pub(crate) fn shared_id(&mut self) -> Arc<str> {
+        let (_, id) = self.ids.both.split_at(self.ids.patient_len as usize);
+        Arc::clone(self.shared_id.get_or_insert_with(|| id.into()))
     }
 
     pub(crate) fn series_mut(&mut self, metric: u8) -> Option<&mut Series> {
@@ -325,9 +372,10 @@ impl Device {
         }
     }
 
-    /// When the first of its live windows ends, if it has any.
+    /// When the first of its live windows ends, or its longer windows are to be issued, if it has any.
     pub(crate) fn next_sweep(&self) -> Option<i64> {
-        self.series.iter().flat_map(|s| &s.windows).map(Window::ends_at).min()
+        let ends = self.series.iter().flat_map(Series::hours).map(|(_, ends_at)| ends_at);
+        ends.chain(self.longer_at).min()
     }
 
     /// The first window after `after`, or its first at all.

@@ -8,9 +8,12 @@ use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
     VerdictFact,
 };
+use aftercare_core::metric::Metric;
 use aftercare_core::patient::{Changes, Judges, Patient};
 use aftercare_core::time::Millis;
-use aftercare_core::window::Micros;
+use aftercare_core::vital::{Moment, SeriesKey, Summary};
+use aftercare_core::window::{Micros, Points};
+use aftercare_core::zone::Zone;
 use aftercare_stream::changelog::{State, Transaction, replay};
 
 use super::*;
@@ -155,6 +158,15 @@ fn sample_with_books() -> TaskState {
         book.take(&head(InputKind::SessionVerdict, "s1"), &verdict, began_at, &entry.patient);
     });
     count(&mut state.cohorts);
+    let mut points = Points::default();
+    points.insert(10, Micros::from_units(61.5).unwrap());
+    let (series, day) = (SeriesKey { device: 0, metric: Metric::HEART_RATE }, Zone::UTC.day_span(began_at));
+    state.vitals.change(&mut tx, 0, |book| {
+        book.add_ended(series, day, &Summary::of([&points]), true);
+        book.add_unplaced(series, [(5_666_667, &points)].into_iter());
+        book.set_value(series, day, Some(&Summary::of([&points])));
+        book.renew(Moment::News2, 5_666_667, Some(7));
+    });
     state
 }
 

@@ -21,6 +21,7 @@ use std::hint::black_box;
 use aftercare_core::clinician::ReviewBook;
 use aftercare_core::patient::Patient;
 use aftercare_core::time::Instant;
+use aftercare_core::vital::VitalBook;
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
@@ -46,7 +47,8 @@ const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
 /// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
-const SHELVES: usize = 6;
+const SHELVES: usize = 7;
+const VITALS: u8 = 5;
 const REVIEWS: u8 = 13;
 const CLINICIAN: u8 = 14;
 /// What task 0 counts of all patients.
@@ -74,6 +76,10 @@ pub(crate) struct PatientEntry {
 pub(crate) enum Issue {
     Window(WindowKey),
     Tally(DeviceNo),
+    /// Hours and days of a device.
+    Longer(DeviceNo),
+    /// Days of a patient that are over.
+    Days(PatientNo),
 }
 
 /// The whole state.
@@ -99,10 +105,21 @@ pub(crate) struct TaskState {
     pub(crate) issuing: Vec<Issue>,
     /// Devices to look at for windows that ended, by (due, number).
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
+    /// What vital signs say beyond their live windows, by patient.
+    pub(crate) vitals: Books<VitalBook>,
     pub(crate) reviews: Books<ReviewBook>,
     pub(crate) clinicians: Clinicians,
     /// Of task 0: all patients' contributions to curves.
     pub(crate) cohorts: Cohorts,
+}
+
+impl Book for VitalBook {
+    const NAME: &'static str = "vital signs";
+    const TABLE: u8 = VITALS;
+
+    fn next_due(&self) -> Option<Instant> {
+        VitalBook::next_due(self)
+    }
 }
 
 impl Book for ReviewBook {
@@ -233,13 +250,13 @@ impl TaskState {
     /// The tables of books, by table.
     fn shelves(&self) -> [&dyn Shelf; SHELVES] {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves();
-        [&self.reviews, &self.clinicians, sources, ahead, leaves, cells]
+        [&self.vitals, &self.reviews, &self.clinicians, sources, ahead, leaves, cells]
     }
 
     /// The same, to be changed.
     fn shelves_mut(&mut self) -> [&mut dyn Shelf; SHELVES] {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves_mut();
-        [&mut self.reviews, &mut self.clinicians, sources, ahead, leaves, cells]
+        [&mut self.vitals, &mut self.reviews, &mut self.clinicians, sources, ahead, leaves, cells]
     }
 
     /// Queues everything that changed since it was last issued.
@@ -264,6 +281,10 @@ impl TaskState {
             if device.tally.is_dirty() {
                 self.dirty_devices.push(no);
             }
+            // Which hours and days changed is not kept: all that are live are issued, spread over the next second.
+            let windows = device.series.iter_mut().flat_map(|series| &mut series.windows);
+            let live = windows.map(|window| window.longer_due = true).count() > 0;
+            device.longer_at = live.then(|| self.meta.tick.saturating_add(i64::from(no.0) * 7 % 1_000));
             for series in &device.series {
                 let dirty = series.windows.iter().filter(|w| w.dirty);
                 self.dirty_windows.extend(dirty.filter_map(|w| WindowKey::new(no, series.metric, w.index)));

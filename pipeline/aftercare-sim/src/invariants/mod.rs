@@ -77,10 +77,9 @@ fn committed_implies_written(expected: &Expected, actual: &Actual) -> Vec<Violat
     for key in expected.scores.keys().filter(|key| actual.scores.get(key).is_none()) {
         violations.push(missing("a score is missing", key));
     }
-    for (patient, device, metric, start) in expected.windows.keys() {
-        let key = (patient.clone(), device.clone(), metric.clone(), *start);
-        if actual.windows.get(&key).is_none() && readings::late_in(actual, &key) == 0 {
-            violations.push(missing("a window is missing", &key));
+    for key in expected.windows.keys() {
+        if actual.windows.get(key).is_none() && readings::late_in(actual, key) == 0 {
+            violations.push(missing("a window is missing", key));
         }
     }
     violations

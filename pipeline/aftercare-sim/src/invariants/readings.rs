@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::actual::Actual;
-use crate::reference::{Expected, ReadingCounts, WindowKey};
+use crate::reference::{Expected, ExpectedWindow, ReadingCounts, WindowKey};
 
 use super::scores::same;
 use super::{Violation, violation};
@@ -13,19 +13,23 @@ pub const EVERY_WINDOW_EQUALS_REFERENCE: &str = "EveryWindowEqualsReference";
 /// A reading is accepted once; every other copy of it is a duplicate, conflicting or late; none is lost.
 pub const NO_READING_COUNTED_TWICE: &str = "NoReadingCountedTwice";
 
-const WINDOW_MS: i64 = 300_000;
+/// Up to so many different values, quantiles are exact.
+const VALUES_EXACT: usize = 256;
 
 /// How many moments of the window have a late reading.
 pub(super) fn late_in(actual: &Actual, window: &WindowKey) -> u32 {
-    let (patient, device, metric, start) = window;
+    let (patient, device, metric, start, length_s) = window;
     let from = (patient.clone(), device.clone(), metric.clone(), *start);
-    let to = (patient.clone(), device.clone(), metric.clone(), *start + WINDOW_MS);
+    let to = (patient.clone(), device.clone(), metric.clone(), *start + i64::from(*length_s) * 1000);
     u32::try_from(actual.late.range(from..to).count()).unwrap_or(u32::MAX)
 }
 
 pub(super) fn check_windows(expected: &Expected, actual: &Actual) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for (key, have) in actual.windows.iter() {
+    // A row without readings takes a row back that turned out to be none.
+    let taken_back =
+        |key: &WindowKey, have: &ExpectedWindow| have.readings == 0 && !expected.windows.contains_key(key);
+    for (key, have) in actual.windows.iter().filter(|(key, have)| !taken_back(key, have)) {
         let mut wrong = |what: &str| violations.push(violation(EVERY_WINDOW_EQUALS_REFERENCE, what, key));
         let Some(want) = expected.windows.get(key) else {
             wrong("a window of no reading");
@@ -38,11 +42,7 @@ pub(super) fn check_windows(expected: &Expected, actual: &Actual) -> Vec<Violati
                 have.readings, want.readings
             ));
         } else if have.readings == want.readings {
-            let equal = same(Some(want.mean), Some(have.mean))
-                && same(want.sd, have.sd)
-                && same(Some(want.min), Some(have.min))
-                && same(Some(want.max), Some(have.max));
-            if !equal {
+            if !statistics_are_equal(want, have) {
                 wrong("a window with the right number of readings has other statistics");
             }
         } else if have.min < want.min || have.max > want.max {
@@ -50,6 +50,23 @@ pub(super) fn check_windows(expected: &Expected, actual: &Actual) -> Vec<Violati
         }
     }
     violations
+}
+
+fn statistics_are_equal(want: &ExpectedWindow, have: &ExpectedWindow) -> bool {
+    let both = |of: fn(&ExpectedWindow) -> f64| same(Some(of(want)), Some(of(have)));
+    let exact = want.values <= VALUES_EXACT;
+    let near = |(want, have): (&f64, &f64)| {
+        same(Some(*want), Some(*have)) || (!exact && (have - want).abs() <= 0.01 * want.abs())
+    };
+    let share = |window: &ExpectedWindow| window.in_range.unwrap_or(f64::NAN);
+    both(|w| w.mean)
+        && same(want.sd, have.sd)
+        && both(|w| w.min)
+        && both(|w| w.max)
+        && both(|w| w.coverage)
+        && want.quantiles.iter().zip(&have.quantiles).all(near)
+        && want.in_range.is_some() == have.in_range.is_some()
+        && (!exact || want.in_range.is_none() || same(Some(share(want)), Some(share(have))))
 }
 
 /// (outcome, reason) to readings; and records.

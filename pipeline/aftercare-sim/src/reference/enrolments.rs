@@ -93,6 +93,21 @@ impl<'a> Episodes<'a> {
         .map(|text| text.map(str::to_owned))
     }
 
+    /// The zone in which the patient is at the beginning of the hour of a moment: by the episode treated last before it,
+    /// else the first. `None` for someone who was never enrolled.
+    pub(super) fn zone_at(&self, at: i64) -> Option<&str> {
+        let at = at.div_euclid(3_600_000) * 3_600_000;
+        let mut by_treatment: Vec<(i64, &str)> = self
+            .ids()
+            .into_iter()
+            .map(|episode| (self.treated_at(episode).unwrap_or(i64::MAX), episode))
+            .collect();
+        by_treatment.sort_unstable();
+        let current = by_treatment.iter().rfind(|(treated, _)| *treated <= at).or(by_treatment.first());
+        let zone = current.and_then(|(_, episode)| self.dated(episode, at, |s| s.time_zone));
+        (!self.known.is_empty()).then_some(zone.unwrap_or("UTC"))
+    }
+
     /// The calendar day of a moment where the patient then is, in days since 1970.
     pub(super) fn day(&self, episode: &str, at: i64) -> Option<i64> {
         let zone = self.dated(episode, at, |s| s.time_zone).unwrap_or("UTC");

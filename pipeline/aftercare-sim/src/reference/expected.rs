@@ -8,8 +8,8 @@ pub type Attribution = [Option<String>; 5];
 /// Patient, topic, id, revision.
 pub type ReceiptKey = (String, String, String, i32);
 
-/// Patient, device, metric, start (ms since 1970 UTC).
-pub type WindowKey = (String, String, String, i64);
+/// Patient, device, metric, start (ms since 1970 UTC), length (seconds).
+pub type WindowKey = (String, String, String, i64, u32);
 
 /// Patient, session.
 pub type ReviewKey = (String, String);
@@ -141,6 +141,14 @@ pub struct ExpectedWindow {
     pub min: f64,
     /// The greatest.
     pub max: f64,
+    /// Tenth, fiftieth and ninetieth percentile, by nearest rank.
+    pub quantiles: [f64; 3],
+    /// Share of the minutes (in 5 minutes) or 5-minute windows (in longer ones) that hold a reading.
+    pub coverage: f64,
+    /// Share within the target range.
+    pub in_range: Option<f64>,
+    /// How many different values; 0 where that is not known.
+    pub values: usize,
 }
 
 /// How many readings of a device became what. A reading that came too late is counted here as if it had not.

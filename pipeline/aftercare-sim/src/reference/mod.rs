@@ -7,6 +7,7 @@
 //! Records may be added in any order, with one exception: of several records with the same identity and other content
 //! the first one counts, so those must be added in the order in which the log has them.
 
+mod days;
 mod enrolments;
 mod expected;
 mod intake;
@@ -27,6 +28,7 @@ use aftercare_schemas::wire::{
 use serde::{Deserialize, Serialize};
 use sessions::SESSIONS;
 
+use days::Days;
 pub use expected::{
     Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,
     ReceiptKey, ReviewKey, WindowKey,
@@ -167,18 +169,22 @@ impl Reference {
             undecodable: self.undecodable.clone(),
             ..Expected::default()
         };
-        self.readings.finish(&mut expected);
         let mut reviews = sessions::Reviews::new();
         for (clinician_id, records) in &self.clinicians {
             sessions::judge(clinician_id, records, library, &self.limits, &mut expected, &mut reviews);
         }
+        let mut everyone = BTreeMap::new();
         for (patient_id, records) in &self.patients {
             let (episodes, uploads) =
                 intake::judge(patient_id, records, library, &self.limits, &mut expected);
             scores::rows(patient_id, &episodes, &uploads, library, &mut expected);
             let reviews = reviews.remove(patient_id).unwrap_or_default();
             sessions::attribute(patient_id, reviews, &episodes, &mut expected);
+            everyone.insert(patient_id.as_str(), episodes);
         }
+        let mut days = Days::default();
+        let day_of = |patient: &str, at| days.of(everyone.get(patient)?.zone_at(at)?, at);
+        self.readings.finish(library.vitals().map(|rules| &**rules), day_of, &mut expected);
         expected
     }
 }

@@ -13,7 +13,7 @@ use aftercare_kafka::drain::{Assigned, Drain, Range};
 use aftercare_schemas::{codec, wire};
 use aftercare_sim::actual::{Actual, Run};
 use aftercare_sim::invariants::{self, Violation};
-use aftercare_sim::reference::{Expected, Reference};
+use aftercare_sim::reference::{Expected, Reference, WindowKey};
 use aftercare_sim::world::SimRecord;
 use aftercare_stream::log::Batch;
 use aftercare_stream::position::TopicId;
@@ -22,6 +22,9 @@ use serde::Deserialize;
 const WINDOW_MS: i64 = 300_000;
 /// Windows behind the newest of its series that still take readings.
 const LIVE_WINDOWS: i64 = 36;
+/// The windows of an hour end together.
+const WINDOWS_PER_HOUR: i64 = 12;
+const WINDOW_S: u32 = 300;
 
 /// Patient, device, metric.
 type SeriesKey = (String, String, &'static str);
@@ -34,7 +37,7 @@ pub(crate) struct Oracle {
     /// Readings that came when their window was closed for good.
     late: BTreeSet<ReadingKey>,
     /// Readings in each window, the late ones left out.
-    readings: BTreeMap<(String, String, String, i64), u32>,
+    readings: BTreeMap<WindowKey, u32>,
 }
 
 impl Oracle {
@@ -71,7 +74,7 @@ impl Oracle {
                 format!("{at:?}"),
             );
         }
-        for (key, window) in actual.windows.iter() {
+        for (key, window) in actual.windows.iter().filter(|((.., length_s), _)| *length_s == WINDOW_S) {
             if self.readings.get(key) != Some(&window.readings) {
                 wrong(
                     invariants::EVERY_WINDOW_EQUALS_REFERENCE,
@@ -103,7 +106,7 @@ impl Oracle {
 struct Lateness {
     newest: BTreeMap<SeriesKey, i64>,
     late: BTreeSet<ReadingKey>,
-    windows: BTreeMap<(String, String, String, i64), BTreeSet<i64>>,
+    windows: BTreeMap<WindowKey, BTreeSet<i64>>,
 }
 
 impl Lateness {
@@ -120,10 +123,10 @@ impl Lateness {
             let index = reading.measured_at.div_euclid(WINDOW_MS);
             let newest = self.newest.entry((patient.clone(), device.clone(), metric)).or_insert(index);
             *newest = index.max(*newest);
-            if index < *newest - LIVE_WINDOWS {
+            if index < (*newest - LIVE_WINDOWS).div_euclid(WINDOWS_PER_HOUR) * WINDOWS_PER_HOUR {
                 self.late.insert((patient, device, metric.to_owned(), reading.measured_at));
             } else {
-                let window = (patient, device, metric.to_owned(), index * WINDOW_MS);
+                let window = (patient, device, metric.to_owned(), index * WINDOW_MS, WINDOW_S);
                 self.windows.entry(window).or_default().insert(reading.measured_at);
             }
         }

@@ -98,7 +98,9 @@ impl Stack {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = self.command(&["serve"]);
-        command.env("AFTERCARE__HTTP__LISTEN", http.to_string()).envs(environment.iter().copied());
+        command.env("AFTERCARE__HTTP__LISTEN", http.to_string());
+        // So that no test waits for the rows of hours and days.
+        command.env("AFTERCARE__TASK__LONG_WINDOWS_MS", "1000").envs(environment.iter().copied());
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Instance { child, http, log }
     }
