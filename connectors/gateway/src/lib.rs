@@ -1,8 +1,10 @@
-//! HTTP: schema registry API, health, metrics.
+//! HTTP: console, schema registry API, health, metrics.
 //!
-//! Everything here is read-only and about the process, never about a patient. Until access tokens exist it
-//! listens on loopback addresses only, and answers only requests that were addressed to one.
+//! Without access tokens it listens on loopback addresses only, and answers only requests that were addressed to one;
+//! with tokens every page but health and sign-in wants one, see [`access`].
 
+pub mod access;
+pub mod console;
 pub mod health;
 pub mod metrics;
 mod registry;

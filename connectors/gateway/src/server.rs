@@ -1,20 +1,21 @@
 //! The listener and what holds for every request.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State as Shared};
-use axum::http::uri::Authority;
+use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
+use crate::access::{self, Access};
+use crate::console::{self, Console};
 use crate::health::{self, Readiness};
 use crate::metrics::{self, Metrics};
 use crate::registry;
@@ -34,15 +35,19 @@ pub struct State {
     pub metrics: Metrics,
     /// The checks of `/readyz`.
     pub readiness: Arc<dyn Readiness>,
+    /// Who may see what.
+    pub access: Arc<Access>,
+    /// The console, where this process has one.
+    pub console: Option<Arc<Console>>,
 }
 
 /// Why the pages cannot be served. None of these is worth a retry with the same settings.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The address can be reached from other machines.
+    /// The address can be reached from other machines, and there are no tokens.
     #[error(
-        "refuse to listen on {0}: everyone who reaches it could read these pages, and access tokens do not \
-         exist yet; use a loopback address such as 127.0.0.1:{port}", port = .0.port()
+        "refuse to listen on {0}: everyone who reaches it could read these pages; configure access tokens \
+         (http.tokens), or use a loopback address such as 127.0.0.1:{port}", port = .0.port()
     )]
     NotLoopback(SocketAddr),
     /// The operating system refused.
@@ -64,21 +69,28 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    stopping: watch::Sender<bool>,
 }
+
+/// Turns true when streams that have no end of their own should end.
+#[derive(Clone)]
+pub(crate) struct Stopping(pub(crate) watch::Receiver<bool>);
 
 impl Gateway {
     /// Binds `address`; with port 0 the system chooses one, see [`Gateway::address`].
     ///
     /// # Errors
-    /// The address is not a loopback address, or the operating system refuses it.
+    /// The address is not a loopback address although there are no tokens, or the operating system refuses it.
     pub async fn bind(address: SocketAddr, state: State) -> Result<Self, GatewayError> {
-        if !address.ip().is_loopback() {
+        if !address.ip().is_loopback() && state.access.is_open() {
             return Err(GatewayError::NotLoopback(address));
         }
         let listen = |source| GatewayError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { listener, address, router: router(state) })
+        let (stopping, stopped) = watch::channel(false);
+        let router = router(state).layer(Extension(Stopping(stopped)));
+        Ok(Self { listener, address, router, stopping })
     }
 
     /// Where it listens.
@@ -95,14 +107,14 @@ impl Gateway {
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), GatewayError> {
-        let stopping = Arc::new(Notify::new());
-        let begin = Arc::clone(&stopping);
+        let mut stopped = self.stopping.subscribe();
         let stop = async move {
             shutdown.await;
-            begin.notify_one();
+            self.stopping.send_replace(true);
         };
         let cut = async move {
-            stopping.notified().await;
+            // an error would mean that the sender is gone, which also says that it stops
+            drop(stopped.wait_for(|stopping| *stopping).await);
             tokio::time::sleep(DRAIN_MAX).await;
         };
         tracing::info!(address = %self.address, "HTTP is up");
@@ -120,14 +132,27 @@ impl Gateway {
 
 fn router(state: State) -> Router {
     Router::new()
+        .route("/", get(root))
+        .route("/login", get(console::login_page).post(access::sign_in))
+        .route("/logout", post(access::sign_out))
         .route("/metrics", get(metrics_page))
+        .merge(console::routes())
         .merge(health::routes())
         .merge(registry::routes())
         .fallback(registry::not_found)
         .method_not_allowed_fallback(registry::method_not_allowed)
-        .layer(middleware::from_fn(addressed_to_loopback))
+        .layer(middleware::from_fn_with_state(state.clone(), access::guard))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state)
+}
+
+/// People get the console, clients of the registry its empty root.
+async fn root(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
+    if state.console.is_some() && access::wants_page(&headers) {
+        console::page()
+    } else {
+        registry::root().into_response()
+    }
 }
 
 async fn metrics_page(Shared(state): Shared<State>) -> Response {
@@ -136,39 +161,6 @@ async fn metrics_page(Shared(state): Shared<State>) -> Response {
         Err(error) => {
             tracing::error!(%error, "render the metrics page");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-/// A page on the web can point a name of its own at 127.0.0.1 and so have a visitor's browser read what
-/// listens there. Such a request still names that host.
-async fn addressed_to_loopback(headers: HeaderMap, request: Request, next: Next) -> Response {
-    if headers.get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(names_loopback)) {
-        next.run(request).await
-    } else {
-        (StatusCode::MISDIRECTED_REQUEST, "this server answers only to localhost\n").into_response()
-    }
-}
-
-fn names_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host();
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_names_are_ours() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8081", "127.1.2.3", "[::1]:9", "[::1]"] {
-            assert!(names_loopback(host), "{host}");
-        }
-        for host in ["", "example.org", "localhost.example.org:80", "10.0.0.1", "[::2]:9", "127.0.0.1.nip.io"]
-        {
-            assert!(!names_loopback(host), "{host}");
         }
     }
 }

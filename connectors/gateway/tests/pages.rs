@@ -40,7 +40,13 @@ fn state(ready: &Arc<AtomicBool>, metrics: &Metrics) -> State {
         let ok = ready.load(Ordering::Relaxed);
         vec![Check { name: "kafka", ok, detail: "metadata answered".to_owned() }]
     };
-    State { app: "clinic".into(), metrics: metrics.clone(), readiness: Arc::new(readiness) }
+    State {
+        app: "clinic".into(),
+        metrics: metrics.clone(),
+        readiness: Arc::new(readiness),
+        access: Arc::default(),
+        console: None,
+    }
 }
 
 struct Reply {

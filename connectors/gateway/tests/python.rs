@@ -22,7 +22,13 @@ fn python() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_of_the_python_client_works_and_we_read_what_it_wrote() {
-    let state = State { app: "clinic".into(), metrics: Metrics::new(), readiness: Arc::new(Vec::new) };
+    let state = State {
+        app: "clinic".into(),
+        metrics: Metrics::new(),
+        readiness: Arc::new(Vec::new),
+        access: Arc::default(),
+        console: None,
+    };
     let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), state).await.unwrap();
     let url = format!("http://{}", gateway.address());
     let serving = tokio::spawn(gateway.serve(std::future::pending()));

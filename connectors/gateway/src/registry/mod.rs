@@ -24,7 +24,6 @@ type Answer<T> = Result<RegistryJson<T>, Refusal>;
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
-        .route("/", get(async || RegistryJson(serde_json::Map::new())))
         .route("/subjects", get(list_subjects))
         .route("/subjects/{subject}", post(look_up))
         .route("/subjects/{subject}/versions", get(list_versions).post(register))
@@ -40,6 +39,11 @@ pub(crate) fn routes() -> Router<State> {
         .route("/config/{subject}", get(level))
         .route("/mode", get(mode))
         .route("/mode/{subject}", get(mode))
+}
+
+/// What Confluent's registry answers at its root.
+pub(crate) fn root() -> impl IntoResponse {
+    RegistryJson(serde_json::Map::new())
 }
 
 pub(crate) async fn not_found() -> Refusal {

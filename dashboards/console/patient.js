@@ -1,0 +1,140 @@
+// A patient's page.
+import { h, table } from './dom.js';
+import { judgedSeries, trajectory, vital } from './chart.js';
+import { due } from './list.js';
+import * as words from './words.js';
+
+export function show(main, page, { live }) {
+  const series = judgedSeries(page.scores, null);
+  const chart = h('div', { class: 'course large' });
+  const newest = series?.points.at(-1);
+  const some = newest ?? page.scores.at(-1);
+  main.replaceChildren(h('div', { class: 'page' },
+    h('p', { class: 'crumb' }, h('a', { href: '#/' }, 'Alerts')),
+    h('h1', {}, page.patient_id),
+    h('p', { class: 'about' }, header(page, some)),
+    h('section', {},
+      h('h2', {}, 'Course'),
+      newest ? h('p', { class: 'lead' }, judgement(newest)) : h('p', { class: 'muted' }, 'No index yet.'),
+      series && [chart, legend(), courseTable(series)]),
+    h('section', {}, h('h2', {}, 'Last answers'), answers(page.scores)),
+    h('section', {}, h('h2', {}, 'Alerts'), alerts(page.alerts, live)),
+    h('section', {}, h('h2', {}, 'Vital signs'), page.vitals.length ? h('div', { class: 'multiples' }, multiples(page.vitals)) : h('p', { class: 'muted' }, 'No device has sent anything.'), vitalScores(page.vital_scores)),
+    h('section', {}, h('h2', {}, 'Reviews'), reviews(page.reviews)),
+    h('section', {}, h('h2', {}, 'Money'), entries(page.entries))));
+  const draw = () => {
+    const width = Math.floor(chart.clientWidth);
+    if (series && width) chart.replaceChildren(trajectory(series, { width, height: width < 500 ? 240 : 320 }));
+  };
+  draw();
+  const watch = new ResizeObserver(draw);
+  watch.observe(main);
+  return () => watch.disconnect();
+}
+
+function header(page, some) {
+  const { care_team, clinician_id } = page.owner;
+  const clinician = clinician_id && h('a', { href: `#/clinician/${encodeURIComponent(clinician_id)}` }, clinician_id);
+  const parts = [words.procedure(some?.procedure), some?.manufacturer, care_team, clinician];
+  return parts.filter(Boolean).flatMap((part, at) => (at ? [' · ', part] : [part]));
+}
+
+const judgement = (point) =>
+  `${words.judged({ index: point.index, expected: point.expected, n: point.expected_n, sd: point.expected_sd, edition: point.curve_edition })}. ` +
+  `Answered ${words.date(point.answered_at)}, day ${Math.round(point.days_since_treatment)}. ${point.uploads_done} of ${point.uploads_due} uploads done.`;
+
+const legend = () =>
+  h('ul', { class: 'legend', 'aria-hidden': 'true' },
+    h('li', { class: 'key-index' }, 'index'), h('li', { class: 'key-below' }, 'under 90 % of expected'),
+    h('li', { class: 'key-band' }, 'expected, one SD either side'), h('li', { class: 'key-baseline' }, 'baseline'));
+
+function courseTable({ points }) {
+  const row = (point) => [words.date(point.answered_at), number0(point.days_since_treatment), words.number(point.index),
+    words.number(point.expected), percent(words.ratio(point.index, point.expected)), point.curve_edition ?? '–'];
+  return h('details', {}, h('summary', {}, 'As a table'),
+    table('Index and expected value by upload', ['Answered', 'Day#', 'Index#', 'Expected#', 'Of expected#', 'Edition'], points.map(row).reverse()));
+}
+
+const number0 = (value) => (value === null ? '–' : String(Math.round(value)).replace('-', '−'));
+const percent = (value) => (value === null ? '–' : `${value} %`);
+
+/** The newest upload, what changed most first. */
+function answers(scores) {
+  const last = scores.at(-1);
+  if (!last) return h('p', { class: 'muted' }, 'Nothing has been answered yet.');
+  const upload = scores.filter((point) => point.upload_id === last.upload_id && point.instrument !== 'composite');
+  upload.sort((a, b) => (a.change_mcid ?? 0) - (b.change_mcid ?? 0));
+  const row = (point) => [words.instrument(point.instrument), words.number(point.score), words.number(point.baseline), change(point),
+    Object.entries(point.scales).map(([name, value]) => `${name.replaceAll('_', ' ')} ${words.number(value)}`).join(', ') || (point.reason ? words.reason(point.reason) : '–')];
+  return [
+    h('p', { class: 'muted' }, `Answered ${words.time(last.answered_at)} by the ${last.respondent}, upload ${last.upload_id}.`),
+    table('Scores of the newest upload', ['Questionnaire', 'Score#', 'Baseline#', 'Since the upload before', 'In detail'], upload.map(row)),
+  ];
+}
+
+function change(point) {
+  if (point.change_mcid === null) return '–';
+  const size = Math.abs(point.change_mcid);
+  if (size < 1) return 'no change that matters';
+  return h('span', { class: point.change_mcid < 0 ? 'worse' : 'better' },
+    `${point.change_mcid < 0 ? '▼ worse' : '▲ better'}, ${words.number(size)} × the smallest that matters`);
+}
+
+function alerts(all, live) {
+  if (!all.length) return h('p', { class: 'muted' }, 'None.');
+  const now = live.now();
+  const row = (alert) => [h('span', { class: `severity ${alert.severity}` }, words.severity(alert.severity)), words.rule(alert.rule),
+    words.evidence(alert)[0] ?? '', words.time(alert.raised_at), alert.status === 'resolved' ? `resolved: ${words.outcome(alert.outcome ?? '')}` : `${alert.status}, ${due(alert, now).text}`];
+  return table('Alerts, newest first', ['Severity', 'What', 'Why', 'Raised', 'State'], all.map(row));
+}
+
+function multiples(days) {
+  const by = Map.groupBy(days, (day) => day.metric);
+  return [...by].map(([metric, own]) => {
+    const last = own.at(-1);
+    const text = `${words.number(last.mean)} ${words.unit(last.unit)}`;
+    return h('figure', {},
+      h('figcaption', {}, h('span', {}, words.metric(metric)), h('strong', {}, text)),
+      vital(own, `${words.metric(metric)}, daily mean and range, ${own.length} days, newest ${text}`),
+      h('p', { class: 'muted' }, `${words.date(own[0].day_start)} to ${words.date(last.day_start)}, ${words.number(Math.min(...own.map((d) => d.min)))} to ${words.number(Math.max(...own.map((d) => d.max)))}`));
+  });
+}
+
+function vitalScores(all) {
+  const said = {
+    news2: (v) => `Early warning score ${words.number(v.value)}${v.band ? `, ${v.band.replaceAll('_', ' ')} risk` : ''}`,
+    adherence: (v) => `Doses taken ${words.number(v.value)} ${words.unit(v.unit)}`,
+    surge: (v) => `Systolic pressure rose to ${words.number(v.value)} ${words.unit(v.unit)} from ${words.number(v.median)}`,
+    baseline: (v) => `${words.metric(v.metric ?? '')} ${words.number(v.value)} ${words.unit(v.unit)}, own median ${words.number(v.median)} (${words.number(v.robust_z)} SD)`,
+  };
+  const lines = all.slice(0, 12).map((v) => h('li', {}, h('span', { class: 'muted' }, `${words.time(v.measured_at)}  `), (said[v.kind] ?? ((o) => `${o.kind} ${words.number(o.value)}`))(v)));
+  return lines.length > 0 && h('ul', { class: 'facts' }, lines);
+}
+
+export const verdict = (review) =>
+  review.verdict === 'service' ? 'counted as service' : `did not count: ${review.reasons.map(words.reason).join(', ')}`;
+
+export const session = (review) =>
+  `${words.span(review.duration_ms)}, ${review.sections_read} ${review.sections_read === 1 ? 'section' : 'sections'}, ${review.interactions} ${review.interactions === 1 ? 'interaction' : 'interactions'}`;
+
+function reviews(all) {
+  if (!all.length) return h('p', { class: 'muted' }, 'None yet.');
+  return table('Reviews, newest first', ['Ended', 'By', 'Upload', 'Session', 'Verdict'],
+    all.map((review) => [words.time(review.ended_at), review.reviewer_id, review.upload_id ?? '–', session(review), verdict(review)]));
+}
+
+function entries(all) {
+  const shown = all.filter((entry) => entry.kind === 'line' || entry.kind === 'held');
+  if (!shown.length) return h('p', { class: 'muted' }, 'No lines yet.');
+  const row = (entry) => [entry.service_period ?? '–', (entry.component ?? '').replaceAll('_', ' ') + (entry.reverses ? ' (reversal)' : ''),
+    entry.payer ?? '–', entry.payee ?? '–', entry.kind === 'held' ? 'held' : words.money(entry.amount_minor, entry.currency), why(entry)];
+  return table('Money lines, newest first', ['Month', 'What', 'From', 'To', 'Amount#', 'Why'], shown.map(row));
+}
+
+/** What an entry rests on, in one line. */
+export function why(entry) {
+  const of = (name) => entry.evidence.find((fact) => fact.name === name)?.value;
+  const parts = [entry.reason && words.reason(entry.reason), of('slot') && `slot ${of('slot')}`, of('index') && `index ${of('index')}`,
+    of('expected') && `expected ${of('expected')}`, of('ratio') && `ratio ${of('ratio')}`, of('share') && `share ${of('share')}`];
+  return parts.filter(Boolean).join(', ') || '–';
+}

@@ -1,0 +1,288 @@
+// The console in a real browser. Speaks to the test that started it by lines of JSON; what does not hold ends it.
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { lowContrast, unnamed, withBrowser } from './browser.mjs';
+import { alert, judged, others, pages, start, waiting } from './fixture.mjs';
+
+const address = process.argv[2];
+const shots = process.env.AFTERCARE_SHOTS;
+const replies = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const note = (text) => process.stderr.write(`console: ${text}\n`);
+
+async function ask(what) {
+  process.stdout.write(`${JSON.stringify(what)}\n`);
+  return JSON.parse((await replies.next()).value);
+}
+
+const put = (...alerts) => ask({ do: 'put', alerts: alerts.map((row) => JSON.stringify(row)) });
+/** A newer row of an alert. */
+const newer = (row, changes) => ({ ...row, version: 1000 + (newer.count = (newer.count ?? 0) + 1), revision: row.revision + 1, ...changes });
+
+async function shot(page, name, options = {}) {
+  if (!shots) return;
+  await mkdir(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`), ...options });
+}
+
+async function open(browser, hash = '') {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => { throw error; });
+  await page.goto(`${address}/${hash}`);
+  return page;
+}
+
+const listed = (page) => page.$$eval('.row', (rows) => rows.map((row) => row.dataset.id));
+const ids = (alerts) => alerts.map((one) => one.alert_id);
+const selected = (page) => page.$eval('.row.selected', (row) => row.dataset.id);
+const until = (page, expression, argument) => page.waitForFunction(expression, argument, { timeout: 20_000 });
+
+async function readable(page, name) {
+  assert.deepEqual(await page.evaluate(lowContrast), [], `${name}: contrast`);
+  assert.deepEqual(await page.evaluate(unnamed), [], `${name}: names`);
+}
+
+async function loads(browser) {
+  const page = await open(browser);
+  await page.waitForSelector('.row');
+  const drawn = await page.evaluate(() => Math.round(performance.now()));
+  const bytes = await page.evaluate(() => performance.getEntriesByType('resource').reduce((sum, one) => sum + one.transferSize, 0));
+  const foreign = await page.evaluate(() => performance.getEntriesByType('resource').filter((one) => new URL(one.name).origin !== location.origin).length);
+  note(`first list drawn after ${drawn} ms, ${Math.round(bytes / 1024)} KiB`);
+  assert.equal(foreign, 0, 'nothing is loaded from elsewhere');
+  return page;
+}
+
+async function orders(page) {
+  assert.deepEqual(await listed(page), [...ids(waiting), others[0].alert_id]);
+  const sections = await page.$$eval('.sections h2', (all) => all.map((one) => one.textContent));
+  assert.deepEqual(sections, ['Waiting for an answer 8', 'In hand 1']);
+  const row = (id) => page.$eval(`[data-id="${id}"]`, (one) => one.textContent);
+  const [first, over, far] = await Promise.all([waiting[0], waiting[1], waiting[2]].map((one) => row(one.alert_id)));
+  assert.match(first, /VIP/);
+  assert.match(over, /Escalated/);
+  assert.match(over, /3:\d\d over/);
+  assert.match(far, /Index 84: 71 % of the expected 118 \(n 212, edition pci-des@2026-01\)/);
+  assert.equal(await page.$eval(`[data-id="${waiting[4].alert_id}"] .due`, (one) => one.dataset.state), 'near');
+  const before = await page.$eval('.row .due', (one) => one.textContent);
+  await until(page, (text) => document.querySelector('.row .due').textContent !== text, before);
+}
+
+async function filters(page) {
+  await page.selectOption('select[name=care_team]', 'team-2');
+  assert.deepEqual(await listed(page), ids([waiting[1], waiting[5]]));
+  await page.selectOption('select[name=procedure]', 'af-ablation');
+  assert.deepEqual(await listed(page), ids([waiting[1]]));
+  await page.selectOption('select[name=care_team]', '');
+  await page.selectOption('select[name=procedure]', '');
+  await page.selectOption('select[name=severity]', 'info');
+  await page.selectOption('select[name=rule]', 'quiet-device');
+  assert.deepEqual(await listed(page), ids([waiting[7]]));
+  await page.selectOption('select[name=severity]', '');
+  await page.selectOption('select[name=rule]', '');
+  await page.locator('body').press('/');
+  await page.keyboard.type('000017');
+  assert.deepEqual(await listed(page), ids([waiting[2]]));
+  await page.keyboard.type('x');
+  assert.match(await page.textContent('.empty'), /No alert fits these filters/);
+  await page.click('text=Show all');
+  for (const [view, one] of [['snoozed', others[1]], ['resolved', others[2]], ['historic', others[3]]]) {
+    await page.click(`[data-view=${view}]`);
+    assert.deepEqual(await listed(page), [one.alert_id], view);
+  }
+  await page.click('[data-view=active]');
+}
+
+async function keys(page) {
+  await page.focus('.row .open');
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  assert.equal(await selected(page), waiting[2].alert_id);
+  await page.keyboard.press('k');
+  assert.equal(await selected(page), waiting[1].alert_id);
+  await page.keyboard.press('?');
+  assert.ok(await page.isVisible('dialog[open]'));
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  await page.waitForSelector('.detail .chart .band');
+  await shot(page, 'list');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('h1:has-text("p-000017")');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('.row');
+  assert.equal(await selected(page), waiting[2].alert_id, 'the selection is kept');
+}
+
+/** Every action reaches the desk, shows at once, and is confirmed or taken back. */
+async function actions(page) {
+  const open = waiting[2];
+  await page.keyboard.press('a');
+  await until(page, (id) => document.querySelector(`[data-id="${id}"]`)?.closest('section').querySelector('h2').textContent.startsWith('In hand'), open.alert_id);
+  const acknowledged = newer(open, { status: 'acknowledged', assignee_id: 'local' });
+  await put(acknowledged);
+  await until(page, (id) => !document.querySelector(`[data-id="${id}"]`).classList.contains('pending'), open.alert_id);
+  assert.equal(await selected(page), open.alert_id);
+  await page.keyboard.press('r');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(`[data-id="${open.alert_id}"]`, { state: 'detached' });
+  await put(newer(acknowledged, { status: 'resolved', outcome: 'refill', resolved_at: start }));
+
+  const [snoozed, assigned] = [waiting[6], waiting[5]];
+  await page.click(`[data-id="${snoozed.alert_id}"] .open`);
+  await page.click('[data-key=snooze-60]');
+  await page.waitForSelector(`[data-id="${snoozed.alert_id}"]`, { state: 'detached' });
+  await put(newer(snoozed, { status: 'snoozed', snoozed_until: start + 3_600_000 }));
+  await page.click(`[data-id="${assigned.alert_id}"] .open`);
+  await page.keyboard.press('m');
+  await until(page, (id) => document.querySelector(`[data-id="${id}"]`).textContent.includes('with local'), assigned.alert_id);
+  await put(newer(assigned, { assignee_id: 'local' }));
+  const reached = (await ask({ do: 'actions' })).map((one) => [one.alert_id, one.choice, one.actor_id, one.actor_role]);
+  assert.deepEqual(reached, [
+    [open.alert_id, { kind: 'acknowledge' }, 'local', 'care_manager'],
+    [open.alert_id, { kind: 'resolve', outcome: 'refill' }, 'local', 'care_manager'],
+    [snoozed.alert_id, { kind: 'snooze', minutes: 60 }, 'local', 'care_manager'],
+    [assigned.alert_id, { kind: 'assign', assignee_id: 'local' }, 'local', 'care_manager'],
+  ]);
+
+  await ask({ do: 'refuse', on: true });
+  const refused = waiting[4];
+  await page.click(`[data-id="${refused.alert_id}"] .quick`);
+  await page.waitForSelector('#notice:not([hidden])');
+  assert.match(await page.textContent('#notice'), /Not done: The data cannot be read at the moment/);
+  await until(page, (id) => document.querySelector(`[data-id="${id}"]`).closest('section').querySelector('h2').textContent.startsWith('Waiting'), refused.alert_id);
+  await page.click('#notice button');
+  await ask({ do: 'refuse', on: false });
+}
+
+/** The API itself: a second click is the same action, a stale or foreign one is refused. */
+async function guards(page) {
+  const target = waiting[7];
+  const post = (body, headers = {}) => page.evaluate(async ([url, text, extra]) => {
+    const reply = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...extra }, body: text });
+    return reply.status;
+  }, ['/api/alerts/actions', JSON.stringify(body), headers]);
+  const asked = { alert_id: target.alert_id, revision: 1, kind: 'escalate' };
+  const before = (await ask({ do: 'actions' })).length;
+  assert.deepEqual(await Promise.all([post(asked), post(asked)]), [202, 202]);
+  assert.equal((await ask({ do: 'actions' })).length, before + 1);
+  assert.equal(await post({ ...asked, revision: 7 }), 409);
+  assert.equal(await post({ ...asked, alert_id: 'none' }), 404);
+  assert.equal(await post({ ...asked, kind: 'resolve', outcome: 'prescribe' }), 422);
+  assert.equal(await post(asked, { 'content-type': 'text/plain' }), 403);
+  const foreign = await fetch(`${address}/api/alerts/actions`, {
+    method: 'POST', headers: { 'content-type': 'application/json', origin: 'http://elsewhere.example' }, body: JSON.stringify(asked) });
+  assert.equal(foreign.status, 403);
+  const policy = foreign.headers.get('content-security-policy');
+  assert.ok(policy.includes("default-src 'none'") && !policy.includes('unsafe'), policy);
+}
+
+async function live(page) {
+  const arrived = alert('z1', 'p-000400', 'single-answer', { severity: 'critical', vip: true, due: 60_000, raised: 0, evidence: judged(60, 110) });
+  await put(arrived);
+  await until(page, (id) => document.querySelector('.row').dataset.id === id, arrived.alert_id);
+  assert.match(await page.textContent('#announce'), /New critical alert: An answer that cannot wait, patient p-000400/);
+  await put(newer(arrived, { status: 'withdrawn' }));
+  await page.waitForSelector(`[data-id="${arrived.alert_id}"]`, { state: 'detached' });
+}
+
+async function disconnects(page) {
+  await ask({ do: 'stop' });
+  await page.waitForSelector('#connection[data-state=disconnected]');
+  assert.ok((await listed(page)).length > 0, 'what is known stays on the screen');
+  await shot(page, 'disconnected');
+  const missed = alert('z2', 'p-000401', 'news2', { severity: 'critical', due: 1000, vip: true });
+  await put(missed);
+  await ask({ do: 'start' });
+  await page.waitForSelector(`[data-id="${missed.alert_id}"]`);
+  await page.waitForSelector('#connection[data-state=connected]');
+  await put(newer(missed, { status: 'withdrawn' }));
+  await page.waitForSelector(`[data-id="${missed.alert_id}"]`, { state: 'detached' });
+}
+
+async function pagesShow(page) {
+  await page.goto(`${address}/#/patient/p-000017`);
+  await page.waitForSelector('.course.large .band');
+  const text = await page.textContent('main');
+  for (const expected of ['Coronary stent', 'm-alpha', '▼ worse, 1.9 ×', 'Heart rate', 'did not count: too short, too few sections read', '64.00 CNY', 'the review was too short']) {
+    assert.ok(text.includes(expected), expected);
+  }
+  await readable(page, 'patient');
+  await shot(page, 'patient', { fullPage: true });
+  await page.goto(`${address}/#/clinician/c-0004`);
+  await page.waitForSelector('h1:has-text("c-0004")');
+  const order = await page.$$eval('section:first-of-type tbody tr', (rows) => rows.map((row) => row.cells[0].textContent));
+  assert.deepEqual(order, ['p-000017', 'p-000044', 'p-000101', 'p-000300']);
+  const paid = await page.textContent('section:last-of-type');
+  assert.ok(paid.includes('✓ 96.00 CNY (fee 80.00, adjustment 16.00)') && paid.includes('not paid: the review was too short') && paid.includes('not paid: no index'), paid);
+  await readable(page, 'clinician');
+  await shot(page, 'clinician', { fullPage: true });
+  await page.goto(`${address}/#/patient/p-999999`);
+  await page.waitForSelector('text=There is no such patient');
+}
+
+/** 390 px wide, dark, no mouse, no motion. */
+async function phone() {
+  const options = { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true, isMobile: true, reducedMotion: 'reduce' };
+  await withBrowser(options, async (browser) => {
+    const page = await open(browser);
+    await page.waitForSelector('.row');
+    const narrow = async (name) => assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, `${name}: no scrolling sideways`);
+    await narrow('list');
+    await readable(page, 'dark list');
+    await shot(page, 'phone-list');
+    await page.tap('.row .open');
+    await page.waitForSelector('.row .detail .chart');
+    await narrow('detail');
+    await readable(page, 'dark detail');
+    await shot(page, 'phone-detail', { fullPage: true });
+    for (const hash of ['patient/p-000017', 'clinician/c-0004']) {
+      await page.goto(`${address}/#/${hash}`);
+      await page.waitForSelector('.page h1');
+      await narrow(hash);
+      await readable(page, `dark ${hash}`);
+      await shot(page, `phone-${hash.split('/')[0]}`, { fullPage: true });
+    }
+    const moving = await page.evaluate(() => [...document.querySelectorAll('*')].filter((one) => parseFloat(getComputedStyle(one).transitionDuration) > 0).length);
+    assert.equal(moving, 0, 'nothing moves for who asked for no motion');
+  });
+}
+
+async function dark() {
+  await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' }, async (browser) => {
+    const page = await open(browser);
+    await page.waitForSelector('.detail .chart');
+    await readable(page, 'dark wide');
+    await shot(page, 'list-dark');
+  });
+}
+
+async function empties(page) {
+  await page.goto(`${address}/#/`);
+  await page.waitForSelector('.row');
+  await put(...[...waiting, ...others].map((one) => newer(one, { status: 'resolved', revision: 9, resolved_at: start, outcome: 'comment' })));
+  await page.waitForSelector('text=Nothing is waiting.');
+  await readable(page, 'empty');
+  await shot(page, 'empty');
+}
+
+await put(...waiting.toReversed(), ...others);
+await ask({ do: 'pages', ...pages() });
+await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, async (browser) => {
+  const page = await loads(browser);
+  await orders(page);
+  await readable(page, 'list');
+  await filters(page);
+  await keys(page);
+  await actions(page);
+  await guards(page);
+  await live(page);
+  await phone();
+  await dark();
+  await disconnects(page);
+  await pagesShow(page);
+  await empties(page);
+});
+note('all holds');
+process.stdin.destroy();
