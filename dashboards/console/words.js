@@ -2,20 +2,30 @@
 
 const RULES = {
   'below-expected': 'Below what is expected',
-  'far-below': 'Far below what is expected',
   'far-below-expected': 'Far below what is expected',
   'rapid-decline': 'Rapid decline since the last upload',
-  'single-answer': 'An answer that cannot wait',
-  'severe-score': 'Severe score',
-  'sustained-vital': 'Vital sign beyond its limit for a while',
-  news2: 'Early warning score raised',
-  'own-baseline': 'Far from the own baseline',
+  'self-harm-answer': 'An answer that cannot wait',
+  'depression-screen': 'Depression screen positive',
+  'severe-depression': 'Severe depression',
+  'severe-anxiety': 'Severe anxiety',
+  'fast-pulse': 'Pulse fast for a while',
+  'slow-pulse': 'Pulse slow for a while',
+  'unusual-pulse': 'Pulse far from the own baseline',
+  'high-pressure': 'Blood pressure high for a while',
   'pressure-surge': 'Blood pressure surge',
+  'low-oxygen': 'Oxygen saturation low for a while',
+  'weight-gain': 'Weight gain',
+  'news2-emergency': 'Early warning score: emergency',
+  'news2-urgent': 'Early warning score: urgent',
   'overdue-upload': 'Questionnaire overdue',
   'quiet-device': 'Device gone quiet',
-  adherence: 'Doses missed',
+  'low-adherence': 'Doses missed',
   'superficial-use': 'Review too superficial',
   'drug-trough': 'Drug level out of its range',
+  'molecular-relapse': 'Molecular relapse',
+  'lasting-response': 'Response held, review due',
+  'urine-albumin': 'Albumin in urine rising',
+  'ctdna-rising': 'ctDNA rising',
 };
 const PROCEDURES = {
   'pci-des': 'Coronary stent',
@@ -38,38 +48,43 @@ const INSTRUMENTS = {
   'oxford-hip': 'Oxford Hip', afeqt: 'AFEQT (atrial fibrillation)',
 };
 const METRICS = {
-  heart_rate: 'Heart rate', systolic: 'Systolic pressure', systolic_pressure: 'Systolic pressure',
-  diastolic: 'Diastolic pressure', diastolic_pressure: 'Diastolic pressure', spo2: 'Oxygen saturation',
-  respiration: 'Breathing rate', respiration_rate: 'Breathing rate', temperature: 'Temperature', body_temperature: 'Temperature',
-  weight: 'Weight', body_weight: 'Weight', glucose: 'Glucose', steps: 'Steps', sleep: 'Sleep', news2: 'Early warning score (NEWS2)',
+  heart_rate: 'Heart rate', systolic_pressure: 'Systolic pressure', diastolic_pressure: 'Diastolic pressure',
+  oxygen_saturation: 'Oxygen saturation', respiration_rate: 'Breathing rate', body_temperature: 'Temperature',
+  body_weight: 'Weight', blood_glucose: 'Glucose', steps: 'Steps', sleep_duration: 'Sleep', supplemental_oxygen: 'Oxygen given',
+  consciousness: 'Consciousness (ACVPU)', doses_taken: 'Doses taken', doses_due: 'Doses due',
 };
-const UNITS = { 'mm[Hg]': 'mmHg', '/min': 'per minute', Cel: '°C', '{score}': '', '1': '', d: 'days', h: 'hours', min: 'minutes', '{steps}': 'steps', '{SD}': 'SD', 'mmol/L': 'mmol/l' };
+const UNITS = {
+  'mm[Hg]': 'mmHg', '/min': 'per minute', Cel: '°C', 'mmol/L': 'mmol/l', 'L/min': 'l a minute', '%/d': '% a day', '1': '', d: 'days', h: 'hours',
+  min: 'minutes', s: 'seconds', '{score}': '', '{ACVPU}': '', '{dose}': '', '{steps}': '', '{mcid}': 'times the smallest change that matters',
+};
 const EVIDENCE = {
-  score: 'Score', baseline: 'Baseline', index: 'Index', expected: 'Expected', slope_56d: 'Trend over 56 days', answer: 'Answer',
-  mean: 'Mean', news2: 'Early warning score', adherence: 'Doses taken', change_mcid: 'Change', robust_z: 'Distance from the own median',
-  median: 'Own median', risk: 'Risk', due_at: 'Was due', last_reading_at: 'Last reading', duration_ms: 'Length of the session',
+  slope_56d: 'Trend over 56 days', mean: 'Mean', min: 'Lowest', max: 'Highest', news2: 'Early warning score', adherence: 'Doses taken of those due',
+  robust_z: 'Distance from the own median, in SDs', median_28d: 'Own median of 28 days', limit: 'Limit', sustained: 'For', from: 'From', to: 'To',
+  within: 'Within', lowest: 'Range from', highest: 'Range to', sections_read: 'Sections read', duration: 'Length of the session', of_expected: 'Of expected',
 };
 const REASONS = {
-  awaiting_review: 'waits for a review',
-  review_missing: 'no review within seven days',
-  not_reviewed: 'no review within seven days',
+  imported: 'history, not billed',
+  missing_answers: 'answers are missing',
   no_baseline: 'no baseline, so no index',
-  no_index: 'no index',
-  cover_unknown: 'waits for device and manufacturer',
-  not_covered: 'not covered by the warranty',
+  before_first_slot: 'before the first two weeks that count',
+  not_first_in_slot: 'a second upload in the same two weeks',
+  awaiting_review: 'waits for a review',
+  no_review: 'no review within seven days',
   review_too_late: 'reviewed later than seven days',
+  review_by_other: 'reviewed by someone else',
   review_too_short: 'the review was too short',
+  review_too_few_sections: 'too few sections were read',
+  review_too_few_interactions: 'too few interactions',
+  review_burst: 'one of too many reviews within five minutes',
   too_short: 'too short',
   too_few_sections: 'too few sections read',
   too_few_interactions: 'too few interactions',
   burst: 'one of too many within five minutes',
-  too_late: 'too late',
-  not_first_in_slot: 'a second upload in the same two weeks',
+  cover_unknown: 'waits for device and manufacturer',
+  not_covered_no_consent: 'not covered, and no consent to pay',
   beyond_warranty_no_consent: 'after the warranty, without consent to pay',
   free_monitoring: 'free monitoring',
-  monitoring_ended: 'monitoring has ended',
   late_fact: 'a fact that came later',
-  fact_changed: 'a fact was corrected',
 };
 
 const plain = (code) => {
@@ -138,29 +153,41 @@ export function judged({ index, expected, n, edition, sd }) {
 
 /** Evidence of an alert as sentences, the most telling first. */
 export function evidence(alert) {
-  const facts = alert.evidence;
-  const find = (...names) => facts.find((fact) => names.includes(fact.name));
-  const index = find('index');
-  const expected = find('expected');
-  const used = new Set();
+  const facts = new Map();
+  for (const fact of alert.evidence) if (!facts.has(fact.name)) facts.set(fact.name, fact);
+  const value = (name) => facts.get(name)?.value ?? null;
+  const text = (name) => facts.get(name)?.text;
   const lines = [];
-  if (index && expected) {
-    const [n, edition, sd] = [find('expected_n', 'n'), find('curve_edition', 'edition'), find('expected_sd', 'sd')];
-    [index, expected, n, edition, sd].forEach((fact) => used.add(fact));
-    lines.push(judged({ index: index.value, expected: expected.value, n: n?.value, edition: edition?.text, sd: sd?.value }));
+  const say = (line, ...names) => {
+    lines.push(line);
+    names.forEach((name) => facts.delete(name));
+  };
+  if (facts.has('answer')) {
+    const who = text('respondent') === 'proxy' ? ', answered by someone else' : '';
+    say(`${instrument(text('instrument') ?? '')} ${plain(text('item') ?? 'item').toLowerCase()}: answer ${number(value('answer'))}${who}`, 'answer', 'item', 'instrument', 'respondent');
   }
-  for (const fact of facts) {
-    if (!used.has(fact)) lines.push(line(fact));
+  if (facts.has('change_mcid')) {
+    const change = value('change_mcid');
+    say(`${change < 0 ? 'Worse' : 'Better'} by ${number(Math.abs(change))} times the smallest change that matters`, 'change_mcid');
   }
-  return lines;
+  if (facts.has('index') && facts.has('expected')) {
+    const basis = { index: value('index'), expected: value('expected'), n: value('expected_n'), sd: value('expected_sd'), edition: text('curve_edition') };
+    say(judged(basis), 'index', 'expected', 'expected_n', 'expected_sd', 'curve_edition', 'of_expected', 'cohort');
+  }
+  if (facts.has('metric')) {
+    const fact = facts.get('mean') ?? facts.get('value');
+    const limit = facts.has('limit') ? `, limit ${withUnit(value('limit'), fact?.unit ?? '')}` : '';
+    const lasting = facts.has('sustained') ? `, for ${number(value('sustained'))} minutes` : '';
+    say(`${metric(text('metric'))} ${fact ? withUnit(fact.value, fact.unit) : ''}${limit}${lasting}`, 'metric', fact?.name, 'limit', 'sustained');
+  }
+  if (facts.has('from') && facts.has('to')) {
+    say(`Systolic pressure from ${number(value('from'))} to ${number(value('to'))} mmHg within ${number(value('within'))} minutes`, 'from', 'to', 'within');
+  }
+  return [...lines, ...[...facts.values()].map(line)];
 }
 
 function line(fact) {
   const name = EVIDENCE[fact.name] ?? METRICS[fact.name] ?? plain(fact.name);
-  if (fact.name === 'change_mcid') {
-    return `${fact.value < 0 ? 'Worse' : 'Better'} by ${number(Math.abs(fact.value))} times the smallest change that matters`;
-  }
   const value = fact.value === null ? '' : withUnit(fact.value, fact.unit);
-  const text = fact.text ?? '';
-  return `${name}: ${[text, value].filter(Boolean).join(', ') || (fact.at ? time(fact.at) : '–')}`;
+  return `${name}: ${[fact.text, value].filter(Boolean).join(', ') || (fact.at ? time(fact.at) : '–')}`;
 }

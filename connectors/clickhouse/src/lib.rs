@@ -14,6 +14,7 @@
 mod audit;
 mod care_report;
 mod config;
+mod console;
 mod coverage;
 mod error;
 mod migrate;
@@ -25,6 +26,7 @@ mod store;
 pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
 pub use care_report::{AlertState, Curve, CurvePoint};
 pub use config::{Config, DEFAULT_DATABASE};
+pub use console::PatientOwner;
 pub use coverage::{CoverageRow, Inserted, InsertedPartitions, Run};
 pub use error::{Fault, Retry, StoreError};
 pub use migrate::{Difference, Report};

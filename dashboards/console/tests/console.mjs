@@ -63,6 +63,7 @@ async function orders(page) {
   assert.match(first, /VIP/);
   assert.match(over, /Escalated/);
   assert.match(over, /3:\d\d over/);
+  assert.match(over, /Heart rate 138 per minute, limit 130 per minute, for 25 minutes/);
   assert.match(far, /Index 84: 71 % of the expected 118 \(n 212, edition pci-des@2026-01\)/);
   assert.equal(await page.$eval(`[data-id="${waiting[4].alert_id}"] .due`, (one) => one.dataset.state), 'near');
   const before = await page.$eval('.row .due', (one) => one.textContent);
@@ -179,7 +180,7 @@ async function guards(page) {
 }
 
 async function live(page) {
-  const arrived = alert('z1', 'p-000400', 'single-answer', { severity: 'critical', vip: true, due: 60_000, raised: 0, evidence: judged(60, 110) });
+  const arrived = alert('z1', 'p-000400', 'self-harm-answer', { severity: 'critical', vip: true, due: 60_000, raised: 0, evidence: judged(60, 110) });
   await put(arrived);
   await until(page, (id) => document.querySelector('.row').dataset.id === id, arrived.alert_id);
   assert.match(await page.textContent('#announce'), /New critical alert: An answer that cannot wait, patient p-000400/);
@@ -192,7 +193,7 @@ async function disconnects(page) {
   await page.waitForSelector('#connection[data-state=disconnected]');
   assert.ok((await listed(page)).length > 0, 'what is known stays on the screen');
   await shot(page, 'disconnected');
-  const missed = alert('z2', 'p-000401', 'news2', { severity: 'critical', due: 1000, vip: true });
+  const missed = alert('z2', 'p-000401', 'news2-emergency', { severity: 'critical', due: 1000, vip: true });
   await put(missed);
   await ask({ do: 'start' });
   await page.waitForSelector(`[data-id="${missed.alert_id}"]`);

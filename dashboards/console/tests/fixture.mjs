@@ -26,31 +26,31 @@ export function alert(id, patient, rule, changes = {}) {
 
 const fact = (name, value, unit = '', text = null) => ({ name, value, text, unit, record_id: null, at: null });
 export const judged = (index, expected) => [
-  fact('index', index, '%'), fact('expected', expected, '%'), fact('expected_n', 212, '1'),
-  fact('curve_edition', null, '', 'pci-des@2026-01'), fact('slope_56d', -0.31, '{score}'),
+  fact('index', index, '%'), fact('expected', expected, '%'), fact('of_expected', (100 * index) / expected, '%'), fact('expected_n', 212),
+  fact('curve_edition', null, '', 'pci-des@2026-01'), fact('slope_56d', -0.31, '%/d'),
 ];
 
 /** In the order in which they must appear. */
 export const waiting = [
-  alert('a1', 'p-000031', 'single-answer', { severity: 'critical', vip: true, due: 4 * MINUTE, raised: -2 * MINUTE, escalations: 0,
+  alert('a1', 'p-000031', 'self-harm-answer', { severity: 'critical', vip: true, due: 4 * MINUTE, raised: -2 * MINUTE, escalations: 0,
     routed_to: ['crisis_line', 'psychiatrist', 'social_worker', 'clinician'], cause_kind: 'answer',
-    evidence: [fact('answer', 2, '', 'PHQ-9 item 9'), fact('score', 21, '{score}', 'PHQ-9')] }),
-  alert('a2', 'p-000112', 'sustained-vital', { severity: 'critical', due: -3 * MINUTE, raised: -13 * MINUTE, escalations: 1, care_team: 'team-2',
-    procedure: 'af-ablation', cause_kind: 'window', evidence: [fact('heart_rate', 138, '/min'), fact('minutes_above', 25, 'min')] }),
-  alert('a3', 'p-000017', 'far-below', { severity: 'critical', due: 9 * MINUTE, raised: -MINUTE, cause_id: 'u-000017-20', evidence: judged(84, 118) }),
+    evidence: [fact('answer', 2), fact('item', null, '', 'phq9_9'), fact('instrument', null, '', 'phq-9'), fact('score', 21, '{score}')] }),
+  alert('a2', 'p-000112', 'fast-pulse', { severity: 'critical', due: -3 * MINUTE, raised: -13 * MINUTE, escalations: 1, care_team: 'team-2',
+    procedure: 'af-ablation', cause_kind: 'window', evidence: [fact('metric', null, '', 'heart_rate'), fact('mean', 138, '/min'), fact('max', 151, '/min'), fact('limit', 130, '/min'), fact('sustained', 25, 'min')] }),
+  alert('a3', 'p-000017', 'far-below-expected', { severity: 'critical', due: 9 * MINUTE, raised: -MINUTE, cause_id: 'u-000017-20', evidence: judged(84, 118) }),
   alert('a4', 'p-000090', 'overdue-upload', { severity: 'info', vip: true, due: 26 * 60 * MINUTE, cause_kind: 'silence', procedure: 'hip-replacement',
     evidence: [fact('days_overdue', 4, 'd')] }),
   alert('a5', 'p-000044', 'below-expected', { due: 35 * MINUTE, raised: -205 * MINUTE, evidence: judged(97, 112), assignee_id: 'n-0003' }),
-  alert('a6', 'p-000058', 'rapid-decline', { due: 3 * 60 * MINUTE, care_team: 'team-2', evidence: [fact('change_mcid', -1.6, '1'), fact('index', 101, '%')] }),
-  alert('a7', 'p-000203', 'adherence', { due: 5 * 60 * MINUTE, procedure: 'kidney-transplant', evidence: [fact('adherence', 71, '%')] }),
+  alert('a6', 'p-000058', 'rapid-decline', { due: 3 * 60 * MINUTE, care_team: 'team-2', evidence: [fact('change_mcid', -1.6, '{mcid}'), fact('index', 101, '%')] }),
+  alert('a7', 'p-000203', 'low-adherence', { due: 5 * 60 * MINUTE, procedure: 'kidney-transplant', evidence: [fact('adherence', 71, '%')] }),
   alert('a8', 'p-000131', 'quiet-device', { severity: 'info', due: null, cause_kind: 'silence', evidence: [fact('quiet_hours', 53, 'h')] }),
 ];
 export const others = [
-  alert('b1', 'p-000029', 'news2', { status: 'acknowledged', severity: 'critical', assignee_id: 'local', acknowledged_at: start - 5 * MINUTE,
+  alert('b1', 'p-000029', 'news2-emergency', { status: 'acknowledged', severity: 'critical', assignee_id: 'local', acknowledged_at: start - 5 * MINUTE,
     evidence: [fact('news2', 7, '{score}')] }),
   alert('b2', 'p-000071', 'overdue-upload', { status: 'snoozed', severity: 'info', snoozed_until: start + 90 * MINUTE, evidence: [] }),
   alert('b3', 'p-000017', 'rapid-decline', { status: 'resolved', raised: -9 * DAY, resolved_at: start - 8.9 * DAY, outcome: 'appointment',
-    evidence: [fact('change_mcid', -1.2, '1')] }),
+    evidence: [fact('change_mcid', -1.2, '{mcid}')] }),
   alert('b4', 'p-000066', 'below-expected', { historic: true, raised: -3 * DAY, due: null, evidence: judged(88, 105) }),
 ];
 
@@ -113,7 +113,7 @@ export function pages() {
   const course = (day) => (day > 230 ? 1 - (day - 230) * 0.0065 : 1.02);
   const patient = {
     patient_id: 'p-000017', owner: { care_team: 'team-1', clinician_id: 'c-0004' }, scores: scores('p-000017', course),
-    vitals: [...vital('heart_rate', '/min', 68, 3), ...vital('systolic', 'mm[Hg]', 128, 5), ...vital('spo2', '%', 96.5, 0.6), ...vital('weight', 'kg', 81, 0.4)],
+    vitals: [...vital('heart_rate', '/min', 68, 3), ...vital('systolic_pressure', 'mm[Hg]', 128, 5), ...vital('oxygen_saturation', '%', 96.5, 0.6), ...vital('body_weight', 'kg', 81, 0.4)],
     vital_scores: [
       { kind: 'news2', metric: null, measured_at: start - 2 * DAY, value: 3, unit: '{score}', band: 'low_medium', median: null, robust_z: null, parts: {} },
       { kind: 'adherence', metric: null, measured_at: start - 3 * DAY, value: 88, unit: '%', band: null, median: null, robust_z: null, parts: { taken: 7, due: 8 } },

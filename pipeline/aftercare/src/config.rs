@@ -1,14 +1,15 @@
 //! Configuration: a TOML file, environment over it, all problems listed at once, secrets never shown.
 
+mod http;
 mod notify;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use aftercare_kafka::Cluster;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_stream::changelog::RoundPolicy;
+pub(crate) use http::Http;
 pub(crate) use notify::Notify;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -163,21 +164,6 @@ impl Default for Sink {
     }
 }
 
-/// `[http]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(default)]
-pub(crate) struct Http {
-    /// Loopback only.
-    pub(crate) listen: SocketAddr,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
-    }
-}
-
 impl Config {
     /// Reads the file, puts the environment over it, checks everything.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
@@ -245,7 +231,7 @@ impl Config {
         demand((1..=50_000).contains(&self.sink.flush_ms), "sink.flush_ms is not in 1..=50000".into());
         demand(self.sink.rows_max > 0, "sink.rows_max must be above 0".into());
         self.notify.validate(&mut demand);
-        demand(self.http.listen.ip().is_loopback(), "http.listen: only loopback addresses".into());
+        self.http.validate(&mut demand);
     }
 
     /// The Kafka cluster.

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aftercare_clickhouse::Store;
+use aftercare_gateway::console::{Board, Console};
 use aftercare_gateway::health::Check;
 use aftercare_gateway::metrics::{Metrics, Registration};
 use aftercare_gateway::{Gateway, State};
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 
 use crate::Outcome;
 use crate::config::Config;
+use crate::wiring::desk::{self, InstalledDesk};
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
 use crate::wiring::{metrics, notify, sink, stop_flag, tasks};
@@ -28,7 +30,7 @@ pub(crate) enum Role {
     Sink,
     /// Alerts to those who must look, where any are configured.
     Notify,
-    /// Schema registry, health, metrics.
+    /// Console, schema registry, health, metrics.
     Http,
 }
 
@@ -105,14 +107,25 @@ impl Service {
         }
         let mut http = None;
         if roles.contains(&Role::Http) {
+            let board = Arc::new(Board::new());
+            let desk = InstalledDesk::new(cluster.clone(), Store::connect(config.store()?));
+            let console = Console::new(Arc::clone(&board), Arc::new(desk));
             let state = State {
                 app: config.kafka.app.clone().into(),
                 metrics,
+                access: Arc::new(config.http.access()),
+                console: Some(Arc::new(console)),
                 readiness: Arc::new(readiness(Arc::clone(&tasks), roles.contains(&Role::Task))),
             };
             let gateway = runtime.block_on(Gateway::bind(config.http.listen, state))?;
             http = Some(gateway.address());
             let (handle, stop) = (runtime.handle().clone(), Arc::clone(stop));
+            let (until, partitions) = (Arc::clone(&stop), config.kafka.partitions);
+            let body = move || {
+                desk::feed(&cluster, partitions, &board, &until);
+                Ok(())
+            };
+            parts.push(part("board", body)?);
             let body = move || Ok(handle.block_on(gateway.serve(stopped(stop)))?);
             parts.push(part("http", body)?);
         }

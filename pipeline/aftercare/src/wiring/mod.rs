@@ -1,5 +1,6 @@
 //! Putting the crates together: threads, signals, metrics.
 
+pub(crate) mod desk;
 pub(crate) mod documents;
 pub(crate) mod engines;
 pub(crate) mod faults;
