@@ -23,15 +23,16 @@ impl<L: TaskLog> Task<L> {
         verdict: &Verdict,
     ) -> Result<(), TaskError> {
         match (&decoded.body, verdict) {
-            (Body::Verdict(fact), Verdict::Accepted) => self.take_verdict(patient, &decoded.head, fact),
-            (Body::Enrolment(_), Verdict::Accepted) => self.reattribute_reviews(patient),
-            _ => Ok(()),
+            (Body::Verdict(fact), Verdict::Accepted) => self.take_verdict(patient, &decoded.head, fact)?,
+            (Body::Enrolment(_), Verdict::Accepted) => self.reattribute_reviews(patient)?,
+            _ => {}
         }
+        self.follow_ledger(patient, Some((decoded, verdict)))
     }
 
     /// New editions of curves judged scores of a patient anew: `self.changes` holds those that changed.
-    pub(crate) fn follow_judged(&mut self, _patient: PatientNo) -> Result<(), TaskError> {
-        Ok(())
+    pub(crate) fn follow_judged(&mut self, patient: PatientNo) -> Result<(), TaskError> {
+        self.follow_ledger(patient, None)
     }
 
     /// Hands on what the patient's vital signs say: when a 5-minute window is issued, and when a day is over.
@@ -41,6 +42,7 @@ impl<L: TaskLog> Task<L> {
 
     /// At a tick, after what waited was taken and windows were issued: books whose time has come.
     pub(crate) fn follow_tick(&mut self) -> Result<(), TaskError> {
-        self.sessions_tick()
+        self.sessions_tick()?;
+        self.ledger_tick()
     }
 }

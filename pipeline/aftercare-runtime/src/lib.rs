@@ -9,6 +9,7 @@ mod decode;
 pub mod error;
 mod follow;
 mod input;
+mod ledger;
 pub mod output;
 mod readings;
 mod sessions;

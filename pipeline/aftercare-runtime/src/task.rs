@@ -8,6 +8,7 @@ use std::time::Duration;
 use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::patient::Changes;
+use aftercare_core::warranty::Entry;
 use aftercare_core::zone::Zones;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
@@ -50,6 +51,7 @@ pub struct Task<L: TaskLog> {
     pub(crate) stats: Arc<TaskStats>,
     pub(crate) changes: Changes,
     pub(crate) zones: Zones,
+    pub(crate) entries: Vec<Entry>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) readings: Vec<wire::Reading<'static>>,
     /// What is counted in the open transaction.
@@ -83,6 +85,7 @@ impl<L: TaskLog> Task<L> {
             stats,
             changes: Changes::default(),
             zones: Zones::default(),
+            entries: Vec::new(),
             scratch: Vec::new(),
             readings: Vec::new(),
             counted: Counted::default(),
@@ -326,7 +329,7 @@ impl<L: TaskLog> Task<L> {
 
     /// Ticks of a batch come before everything else in it; the highest wins.
     fn apply_ticks(&mut self, batch: &L::Batch) -> Result<(), TaskError> {
-        let before = self.state.meta.tick;
+        let mut before = self.state.meta.tick;
         for i in 0..batch.len() {
             let record = batch.get(i);
             if record.topic != CONTROL {
@@ -341,6 +344,14 @@ impl<L: TaskLog> Task<L> {
                 Ok(control) if control.kind == wire::ControlKind::Tick => {
                     self.state.meta.tick = self.state.meta.tick.max(control.at);
                 }
+                Ok(control) if control.kind == wire::ControlKind::Closing => {
+                    // what is due at the ticks before it belongs to the months before it
+                    if self.state.meta.tick > before {
+                        before = self.state.meta.tick;
+                        self.on_tick()?;
+                    }
+                    self.close(control.id.unwrap_or_default())?;
+                }
                 Ok(_) => {}
                 Err(error) => {
                     let input = Input::of_record(batch, i);
@@ -348,13 +359,15 @@ impl<L: TaskLog> Task<L> {
                 }
             }
         }
-        if self.state.meta.tick > before {
-            self.boundary_tick()?;
-            self.held_tick()?;
-            self.readings_tick()?;
-            self.follow_tick()?;
-            self.observe();
-        }
+        if self.state.meta.tick > before { self.on_tick() } else { Ok(()) }
+    }
+
+    fn on_tick(&mut self) -> Result<(), TaskError> {
+        self.boundary_tick()?;
+        self.held_tick()?;
+        self.readings_tick()?;
+        self.follow_tick()?;
+        self.observe();
         Ok(())
     }
 

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Patient;
 use super::names::{Names, Shared, Sym};
-use super::rows::{Attribution, OwnedAttribution};
-use crate::curve::Cohort;
-use crate::documents::CurveRules;
+use super::rows::{Attribution, OwnedAttribution, ScoreChange};
+use crate::curve::{COMPOSITE, Cohort};
+use crate::documents::{CurveRules, Library};
 use crate::facts::EnrolmentFact;
 use crate::time::Instant;
 
@@ -145,6 +145,19 @@ impl Patient {
     /// The scale by which the patient's oxygen saturation is judged at `at` (1 or 2), where one is stated.
     pub fn spo2_scale_at(&self, at: Instant) -> Option<i32> {
         self.dated(self.episode_at(at)?, at, |statement| statement.spo2_scale)
+    }
+
+    /// Whether this row of an upload decides what follows for its episode: the composite where the plan of that time
+    /// has one, else the row of the plan's first instrument.
+    pub fn is_deciding(&self, row: &ScoreChange, library: &Library) -> bool {
+        if &*row.instrument == COMPOSITE {
+            return true;
+        }
+        let plan = self.names.find(&row.episode_id);
+        let plan = plan.and_then(|episode| self.plan_at(episode, row.answered_at));
+        let plan = plan.and_then(|plan| library.plan(self.names.text(plan)));
+        let first = plan.filter(|plan| plan.composite.is_none()).and_then(|plan| plan.instruments.first());
+        first.is_some_and(|first| first.id == row.instrument)
     }
 
     /// The episodes of which a statement stands, by id.

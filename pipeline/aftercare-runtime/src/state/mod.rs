@@ -22,6 +22,7 @@ use aftercare_core::clinician::ReviewBook;
 use aftercare_core::patient::Patient;
 use aftercare_core::time::Instant;
 use aftercare_core::vital::VitalBook;
+use aftercare_core::warranty::{Closings, LedgerBook};
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
@@ -47,8 +48,10 @@ const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
 /// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
-const SHELVES: usize = 7;
+const SHELVES: usize = 9;
 const VITALS: u8 = 5;
+const LEDGER: u8 = 9;
+const CLOSINGS: u8 = 10;
 const REVIEWS: u8 = 13;
 const CLINICIAN: u8 = 14;
 /// What task 0 counts of all patients.
@@ -107,6 +110,9 @@ pub(crate) struct TaskState {
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
     /// What vital signs say beyond their live windows, by patient.
     pub(crate) vitals: Books<VitalBook>,
+    pub(crate) ledgers: Books<LedgerBook>,
+    /// One for the task.
+    pub(crate) closings: Books<Closings>,
     pub(crate) reviews: Books<ReviewBook>,
     pub(crate) clinicians: Clinicians,
     /// Of task 0: all patients' contributions to curves.
@@ -119,6 +125,24 @@ impl Book for VitalBook {
 
     fn next_due(&self) -> Option<Instant> {
         VitalBook::next_due(self)
+    }
+}
+
+impl Book for LedgerBook {
+    const NAME: &'static str = "ledger";
+    const TABLE: u8 = LEDGER;
+
+    fn next_due(&self) -> Option<Instant> {
+        LedgerBook::next_due(self)
+    }
+}
+
+impl Book for Closings {
+    const NAME: &'static str = "closings";
+    const TABLE: u8 = CLOSINGS;
+
+    fn next_due(&self) -> Option<Instant> {
+        None
     }
 }
 
@@ -212,6 +236,12 @@ impl TaskState {
         (&mut self.reviews, patient.expect("a patient's number comes from the table"))
     }
 
+    /// The ledgers, to be changed, and the patient whom they are about.
+    pub(crate) fn ledgers_and_patient(&mut self, no: PatientNo) -> (&mut Books<LedgerBook>, &PatientEntry) {
+        let patient = self.patients[no.0 as usize].as_ref();
+        (&mut self.ledgers, patient.expect("a patient's number comes from the table"))
+    }
+
     /// The numbers of all patients.
     pub(crate) fn patient_numbers(&self) -> impl Iterator<Item = PatientNo> + use<> {
         (0..self.next_patient().0).map(PatientNo)
@@ -250,13 +280,33 @@ impl TaskState {
     /// The tables of books, by table.
     fn shelves(&self) -> [&dyn Shelf; SHELVES] {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves();
-        [&self.vitals, &self.reviews, &self.clinicians, sources, ahead, leaves, cells]
+        [
+            &self.vitals,
+            &self.ledgers,
+            &self.closings,
+            &self.reviews,
+            &self.clinicians,
+            sources,
+            ahead,
+            leaves,
+            cells,
+        ]
     }
 
     /// The same, to be changed.
     fn shelves_mut(&mut self) -> [&mut dyn Shelf; SHELVES] {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves_mut();
-        [&mut self.vitals, &mut self.reviews, &mut self.clinicians, sources, ahead, leaves, cells]
+        [
+            &mut self.vitals,
+            &mut self.ledgers,
+            &mut self.closings,
+            &mut self.reviews,
+            &mut self.clinicians,
+            sources,
+            ahead,
+            leaves,
+            cells,
+        ]
     }
 
     /// Queues everything that changed since it was last issued.

@@ -1,0 +1,199 @@
+//! The ledger of each patient: which records concern it, when it is looked at, what closes a month.
+
+use aftercare_core::facts::InputKind;
+use aftercare_core::patient::Verdict;
+use aftercare_core::time::Instant;
+use aftercare_core::warranty::{Closing, Entry, EntryKind};
+use aftercare_schemas::wire;
+use aftercare_stream::log::TaskLog;
+
+use crate::decode::Decoded;
+use crate::error::TaskError;
+use crate::output::Pen;
+use crate::state::PatientNo;
+use crate::stats::Counted;
+use crate::task::Task;
+use crate::topics::LEDGER;
+
+/// The number of the one book of closings.
+const CLOSINGS: u32 = 0;
+
+impl<L: TaskLog> Task<L> {
+    /// Hands a record, and the scores that changed, to the ledger. It keeps what it is told whether or not there is a
+    /// contract yet: one that becomes known later prices what came before.
+    pub(crate) fn follow_ledger(
+        &mut self,
+        patient: PatientNo,
+        record: Option<(&Decoded<'_>, &Verdict)>,
+    ) -> Result<(), TaskError> {
+        let tick = Instant(self.state.meta.tick);
+        let takes = |(decoded, verdict): &(&Decoded<'_>, &Verdict)| {
+            decoded.head.kind != InputKind::PromResponse
+                && matches!(verdict, Verdict::Accepted | Verdict::Superseded)
+        };
+        let (record, judged) = (record.filter(takes), self.has_judged(patient));
+        if record.is_none() && !judged {
+            return Ok(());
+        }
+        let (changes, library) = (&self.changes, &self.library);
+        let (ledgers, entry) = self.state.ledgers_and_patient(patient);
+        let concerned = ledgers.change(&mut self.tx, patient.0, |book| {
+            let taken = record
+                .is_some_and(|(decoded, verdict)| book.take(&decoded.head, &decoded.body, verdict, tick));
+            for row in changes.scores.iter().filter(|row| entry.patient.is_deciding(row, library)) {
+                book.judge(row);
+            }
+            (taken || judged) && book.has_contract()
+        });
+        if concerned { self.issue_ledger(patient) } else { Ok(()) }
+    }
+
+    /// At a tick: ledgers whose time has come, by deadlines that passed.
+    pub(crate) fn ledger_tick(&mut self) -> Result<(), TaskError> {
+        while let Some(no) = self.state.ledgers.pop_due(Instant(self.state.meta.tick)) {
+            self.issue_ledger(PatientNo(no))?;
+        }
+        Ok(())
+    }
+
+    /// Closes a month: what comes from now on is booked in a later one. A closing that came before, or that closes what
+    /// is closed, changes nothing.
+    pub(crate) fn close(&mut self, closing_id: &str) -> Result<(), TaskError> {
+        let Some(closing) = Closing::parse(closing_id) else {
+            tracing::error!(
+                partition = self.config.partition,
+                closing = closing_id,
+                "closing ignored: it names no contract and month"
+            );
+            return Ok(());
+        };
+        let closed = self.state.closings.change(&mut self.tx, CLOSINGS, |closings| closings.close(closing));
+        if !closed {
+            return Ok(());
+        }
+        self.pen.marker(&mut self.log, &mut self.counted, closing_id, Instant(self.state.meta.tick))
+    }
+
+    fn has_judged(&self, patient: PatientNo) -> bool {
+        let entry = self.state.patient(patient);
+        self.changes.scores.iter().any(|row| entry.patient.is_deciding(row, &self.library))
+    }
+
+    fn issue_ledger(&mut self, patient: PatientNo) -> Result<(), TaskError> {
+        let tick = Instant(self.state.meta.tick);
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.clear();
+        let nothing_closed = Default::default();
+        let closings = self.state.closings.get(CLOSINGS).unwrap_or(&nothing_closed);
+        let library = &self.library;
+        self.state.ledgers.change(&mut self.tx, patient.0, |book| {
+            book.issue(tick, library, closings, &mut entries);
+        });
+        let patient_id = &self.state.patient(patient).id;
+        for entry in &entries {
+            self.pen.ledger(&mut self.log, &mut self.counted, patient_id, entry)?;
+        }
+        self.entries = entries;
+        Ok(())
+    }
+}
+
+impl Pen {
+    pub(crate) fn ledger<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        counted: &mut Counted,
+        patient_id: &str,
+        entry: &Entry,
+    ) -> Result<(), TaskError> {
+        let who = entry.attribution.borrow();
+        let (service, booking) = (entry.service_period.to_string(), entry.booking_period.to_string());
+        let evidence = entry.evidence.iter().map(|evidence| wire::LedgerEvidence {
+            name: evidence.name,
+            value: &evidence.value,
+            unit: evidence.unit,
+            record_id: evidence.record.as_ref().map(|(id, _)| &**id),
+            record_revision: evidence.record.as_ref().map(|(_, revision)| *revision),
+        });
+        let evidence = evidence.collect();
+        self.row(log, counted, LEDGER, patient_id, |version| wire::LedgerEntry {
+            version,
+            entry_id: &entry.entry_id,
+            kind: match entry.kind {
+                EntryKind::Line => wire::LedgerKind::Line,
+                EntryKind::Held => wire::LedgerKind::Held,
+                EntryKind::Posting => wire::LedgerKind::Posting,
+            },
+            closing_id: None,
+            contract: Some(&entry.contract),
+            contract_version: Some(entry.contract_version),
+            clause: Some(entry.clause),
+            component: Some(entry.component),
+            component_id: Some(&entry.component_id),
+            patient_id: Some(patient_id),
+            episode_id: Some(&entry.episode_id),
+            payer: entry.payer.as_deref(),
+            payee: entry.payee.as_deref(),
+            debit_account: entry.accounts.map(|(debit, _)| debit),
+            credit_account: entry.accounts.map(|(_, credit)| credit),
+            amount_minor: entry.amount.0,
+            currency: &entry.currency,
+            triggered_at: Some(entry.triggered_at.0),
+            service_period: Some(&service),
+            booking_period: Some(&booking),
+            reason: entry.reason.as_deref(),
+            reverses: entry.reverses.as_deref(),
+            evidence,
+            stored_at: entry.stored_at.0,
+            organisation: who.organisation,
+            care_team: who.care_team,
+            clinician_id: who.clinician_id,
+            manufacturer: who.manufacturer,
+            procedure: who.procedure,
+            source: entry.source.as_str(),
+        })
+    }
+
+    /// The answer to a closing: what this task wrote before it belongs to the closed month.
+    pub(crate) fn marker<L: TaskLog>(
+        &mut self,
+        log: &mut L,
+        counted: &mut Counted,
+        closing_id: &str,
+        tick: Instant,
+    ) -> Result<(), TaskError> {
+        let entry_id = format!("{closing_id}/{}", self.partition);
+        self.row(log, counted, LEDGER, closing_id, |version| wire::LedgerEntry {
+            version,
+            entry_id: &entry_id,
+            kind: wire::LedgerKind::Marker,
+            closing_id: Some(closing_id),
+            contract: None,
+            contract_version: None,
+            clause: None,
+            component: None,
+            component_id: None,
+            patient_id: None,
+            episode_id: None,
+            payer: None,
+            payee: None,
+            debit_account: None,
+            credit_account: None,
+            amount_minor: 0,
+            currency: "",
+            triggered_at: None,
+            service_period: None,
+            booking_period: None,
+            reason: None,
+            reverses: None,
+            evidence: Vec::new(),
+            stored_at: tick.0,
+            organisation: None,
+            care_team: None,
+            clinician_id: None,
+            manufacturer: None,
+            procedure: None,
+            source: "live",
+        })
+    }
+}
