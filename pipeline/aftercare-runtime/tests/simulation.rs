@@ -12,7 +12,9 @@ use aftercare_core::time::Instant;
 use aftercare_runtime::config::{self, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
-use aftercare_runtime::topics::{self, CONTRACTS, CONTROL, SESSION_VERDICTS, TASK_STATE};
+use aftercare_runtime::topics::{
+    self, CONTRACTS, CONTROL, CURVE_CONTRIBUTIONS, SESSION_VERDICTS, TASK_STATE,
+};
 use aftercare_schemas::{codec, wire};
 use aftercare_sim::actual::Actual;
 use aftercare_sim::invariants;
@@ -144,6 +146,9 @@ fn run(broker: &MemoryBroker, seed: u64, faults: Faults, crashes: bool) {
 fn actual(broker: &MemoryBroker) -> Actual {
     let mut actual = Actual::default();
     let mut add = |topic, value: Option<&[u8]>| actual.add(topic, value).unwrap();
+    for (_, record) in broker.records(CURVE_CONTRIBUTIONS, 0) {
+        add("curve-contributions", record.value.as_deref());
+    }
     for partition in 0..PARTITIONS {
         for topic in topics::with_role(topics::Role::Output) {
             for (_, record) in broker.records(topic.id, partition) {

@@ -7,7 +7,7 @@ use aftercare_schemas::codec::{WireError, decode};
 use aftercare_schemas::wire;
 
 use crate::reference::{
-    Attribution, ExpectedReview, ExpectedScore, ExpectedWindow, ReceiptKey, ReviewKey, WindowKey,
+    Attribution, ExpectedReview, ExpectedScore, ExpectedWindow, ReceiptKey, ReviewKey, Series, WindowKey,
 };
 
 /// Rows by id, each the one with the highest version.
@@ -54,6 +54,66 @@ pub struct ActualReceipt {
     pub conflicts: u32,
 }
 
+/// One record of a source that contributes to curves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActualContribution {
+    /// The partition of the patient task.
+    pub source: i32,
+    /// Its sequence.
+    pub sequence: u64,
+    /// What it does.
+    pub step: Step,
+}
+
+/// What a contribution does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It adds an index.
+    Add(Point),
+    /// It takes one out.
+    Take(Point),
+    /// The period up to then has ended, ms since 1970 UTC.
+    Boundary(i64),
+}
+
+/// One index on a curve.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// The curve.
+    pub series: Series,
+    /// Age band, sex and comorbidity, as far as they are known.
+    pub levels: Vec<String>,
+    /// The bin of time since treatment.
+    pub bin: i32,
+    /// The index.
+    pub index_hundredths: i64,
+    /// The score.
+    pub score_id: String,
+}
+
+/// One cohort's curve in an edition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActualEdition {
+    /// The edition.
+    pub edition: String,
+    /// The cohort.
+    pub cohort: String,
+    /// The cohort above it.
+    pub parent: Option<String>,
+    /// The curve.
+    pub series: Series,
+    /// From when on it judges, ms since 1970 UTC.
+    pub effective_from: i64,
+    /// The end of its period.
+    pub period_end: i64,
+    /// Responses of the cohort above that are mixed in.
+    pub prior_n: i32,
+    /// Its bins.
+    pub bins: Vec<wire::CurveBin>,
+    /// By source the last sequence that it holds.
+    pub sources: Vec<(i32, i64)>,
+}
+
 /// Consecutive sequences of one output partition whose insert was confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Run {
@@ -92,6 +152,11 @@ pub struct Actual {
     pub late: BTreeSet<ReadingKey>,
     /// Dead letters by topic, partition and offset: reason, and whether there is a receipt.
     pub dead_letters: BTreeMap<(String, i32, i64), (String, bool)>,
+    /// What was contributed to curves, in the order of the log; `None`: it was not read, and nothing is said about
+    /// curves.
+    pub contributions: Option<Vec<ActualContribution>>,
+    /// The editions of curves, in the order of the log.
+    pub editions: Vec<ActualEdition>,
     /// Coverage.
     pub coverage: BTreeSet<Run>,
 }
@@ -110,6 +175,8 @@ impl Actual {
             "windows" => self.add_window(&decode(topic, value, None)?),
             "reading-receipts" => self.add_reading_receipt(&decode(topic, value, None)?),
             "late-readings" => self.add_late_reading(&decode(topic, value, None)?),
+            "curve-contributions" => self.add_contribution(&decode(topic, value, None)?),
+            "curve-editions" => self.add_edition(&decode(topic, value, None)?),
             "dead-letters" => self.add_dead_letter(&decode(topic, value, None)?),
             _ => {}
         }
@@ -146,8 +213,50 @@ impl Actual {
                 row.manufacturer,
                 row.procedure,
             ]),
+            expected: row.expected,
+            expected_sd: row.expected_sd,
+            expected_n: row.expected_n,
+            cohort: owned(row.cohort),
+            curve_edition: owned(row.curve_edition),
         };
         self.scores.add(row.score_id.to_owned(), row.version, score);
+    }
+
+    /// Takes a contribution to a curve.
+    pub fn add_contribution(&mut self, row: &wire::CurveContribution) {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let levels = [row.age_band, row.sex, row.comorbidity];
+        let point = || Point {
+            series: (row.procedure.to_owned(), owned(row.instrument).unwrap_or_default(), owned(row.plan)),
+            levels: levels.into_iter().map_while(owned).collect(),
+            bin: row.bin.unwrap_or(-1),
+            index_hundredths: row.index_hundredths.unwrap_or(0),
+            score_id: owned(row.score_id).unwrap_or_default(),
+        };
+        let step = match row.kind {
+            wire::ContributionKind::Add => Step::Add(point()),
+            wire::ContributionKind::Take => Step::Take(point()),
+            _ => Step::Boundary(row.period_end.unwrap_or(0)),
+        };
+        let sequence = row.version & ((1 << 48) - 1);
+        let contribution = ActualContribution { source: row.source_partition, sequence, step };
+        self.contributions.get_or_insert_default().push(contribution);
+    }
+
+    /// Takes one cohort's curve of an edition.
+    pub fn add_edition(&mut self, row: &wire::CurveEdition) {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        self.editions.push(ActualEdition {
+            edition: row.edition.to_owned(),
+            cohort: row.cohort.to_owned(),
+            parent: owned(row.parent),
+            series: (row.procedure.to_owned(), row.instrument.to_owned(), owned(row.plan)),
+            effective_from: row.effective_from,
+            period_end: row.period_end,
+            prior_n: row.prior_n,
+            bins: row.bins.clone(),
+            sources: row.sources.iter().map(|source| (source.partition, source.last_sequence)).collect(),
+        });
     }
 
     /// Takes a receipt row.

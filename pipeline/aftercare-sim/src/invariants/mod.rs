@@ -1,5 +1,6 @@
 //! Named statements about what came out of a run. Each answers with its violations; none means that it holds.
 
+mod curves;
 mod readings;
 mod reviews;
 mod scores;
@@ -10,6 +11,7 @@ use std::fmt;
 use crate::actual::{Actual, Run};
 use crate::reference::{Expected, READINGS};
 
+pub use curves::{CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
 pub use readings::{EVERY_WINDOW_EQUALS_REFERENCE, NO_READING_COUNTED_TWICE};
 pub use reviews::EVERY_VERDICT_EQUALS_REFERENCE;
 pub use scores::EVERY_SCORE_EQUALS_REFERENCE;
@@ -36,11 +38,13 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 8] = [
+pub const ALL: [(&str, Invariant); 10] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
     (EVERY_SCORE_EQUALS_REFERENCE, scores::check),
+    (CONTRIBUTIONS_EQUAL_SCORES, curves::check_contributions),
+    (EDITIONS_EQUAL_CONTRIBUTIONS, curves::check_editions),
     (EVERY_VERDICT_EQUALS_REFERENCE, reviews::check),
     (EVERY_WINDOW_EQUALS_REFERENCE, readings::check_windows),
     (NO_READING_COUNTED_TWICE, readings::check_counts),

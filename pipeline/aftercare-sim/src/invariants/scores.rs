@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::actual::Actual;
 use crate::reference::{Expected, ExpectedScore};
 
+use super::curves::Judge;
 use super::{Violation, violation};
 
 /// Each score that stands says what the reference says, and no other stands.
@@ -12,13 +13,17 @@ pub const EVERY_SCORE_EQUALS_REFERENCE: &str = "EveryScoreEqualsReference";
 
 pub(super) fn check(expected: &Expected, actual: &Actual) -> Vec<Violation> {
     let mut violations = Vec::new();
+    let judge = actual.contributions.is_some().then(|| Judge::new(expected, actual));
     for (id, have) in actual.scores.iter() {
         let wrong = |what: String| violation(EVERY_SCORE_EQUALS_REFERENCE, what, id);
         match expected.scores.get(id) {
             None if have.status == "withdrawn" => {}
             None => violations.push(wrong("a score stands that should not".to_owned())),
             Some(want) => {
-                violations.extend(differences(want, have).into_iter().map(|what| wrong(what.to_owned())));
+                let judged =
+                    judge.as_ref().map(|judge| judge.differences(id, want, have)).unwrap_or_default();
+                let all = differences(want, have).into_iter().chain(judged);
+                violations.extend(all.map(|what| wrong(what.to_owned())));
             }
         }
     }

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::documents::CurveRules;
+
+use super::curves::Comparison;
+
 /// Who something belongs to: organisation, care team, clinician, manufacturer, procedure.
 pub type Attribution = [Option<String>; 5];
 
@@ -27,6 +31,10 @@ pub struct Expected {
     pub scores: BTreeMap<String, ExpectedScore>,
     /// Reviews that stand: sessions, as what they were judged. Any other must be withdrawn where it exists.
     pub reviews: BTreeMap<ReviewKey, ExpectedReview>,
+    /// What their indices are compared with, by score id; of those without, nothing is expected.
+    pub comparisons: BTreeMap<String, Comparison>,
+    /// How curves are made, by instrument and plan of a composite.
+    pub curve_rules: BTreeMap<(String, Option<String>), CurveRules>,
     /// Windows, as if no reading had come too late.
     pub windows: BTreeMap<WindowKey, ExpectedWindow>,
     /// Counts of readings, by patient and device.
@@ -91,6 +99,16 @@ pub struct ExpectedScore {
     pub uploads_due: u32,
     /// Who it belongs to at the time of the answer.
     pub attribution: Attribution,
+    /// The index expected of it, as it came out. (What must come out follows from the editions that were published.)
+    pub expected: Option<f64>,
+    /// Its standard deviation.
+    pub expected_sd: Option<f64>,
+    /// The responses behind it.
+    pub expected_n: Option<u32>,
+    /// The cohort that it was compared with.
+    pub cohort: Option<String>,
+    /// The edition.
+    pub curve_edition: Option<String>,
 }
 
 /// One review. (What came out is read into the same type, so that the two can be compared.)

@@ -7,6 +7,7 @@
 //! Records may be added in any order, with one exception: of several records with the same identity and other content
 //! the first one counts, so those must be added in the order in which the log has them.
 
+mod curves;
 mod days;
 mod enrolments;
 mod expected;
@@ -28,6 +29,7 @@ use aftercare_schemas::wire::{
 use serde::{Deserialize, Serialize};
 use sessions::SESSIONS;
 
+pub use curves::{Comparison, Series};
 use days::Days;
 pub use expected::{
     Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,

@@ -9,6 +9,7 @@ use aftercare_core::documents::{
 use aftercare_core::score::ScoreOutcome;
 use aftercare_schemas::wire::Form;
 
+use super::curves::comparison;
 use super::enrolments::Episodes;
 use super::intake::{Upload, answers};
 use super::rolling::{self, as_f64};
@@ -32,12 +33,23 @@ pub(super) fn rows(
             // The plan of that day judges the whole course up to there.
             let plan_id = episodes.dated(episode, uploads[n].response.answered_at, |s| s.plan);
             let plan = plan_id.and_then(|id| library.plan(id));
+            if let Some((plan, rules)) = plan.and_then(|plan| Some((plan, plan.curve.as_ref()?))) {
+                let instruments = plan.instruments.iter().map(|part| (part.id.to_string(), None));
+                let composite = ("composite".to_owned(), Some(plan.id.to_string()));
+                let curves = instruments.chain([composite]);
+                expected.curve_rules.extend(curves.map(|curve| (curve, rules.clone())));
+            }
             let course = courses
                 .entry(plan_id)
                 .or_insert_with(|| Course::new(episode, episodes, &uploads, plan, library));
             for (instrument, mut score) in course.rows(n) {
                 score.patient_id = patient_id.to_owned();
                 let id = format!("{episode}/{}/{instrument}", uploads[n].response.id);
+                if let Some(plan) = plan.filter(|_| score.index.is_some()) {
+                    let at = score.answered_at;
+                    let comparison = comparison(episode, episodes, plan, &instrument, at);
+                    expected.comparisons.extend(comparison.map(|comparison| (id.clone(), comparison)));
+                }
                 expected.scores.insert(id, score);
             }
         }
