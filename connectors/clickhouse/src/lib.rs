@@ -22,6 +22,7 @@ mod output;
 mod read_back;
 mod report;
 mod store;
+mod watch;
 
 pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
 pub use care_report::{AlertState, Curve, CurvePoint};
@@ -34,3 +35,4 @@ pub use output::OutputTable;
 pub use report::{DeadLetterReason, Freshness, IndexPoint, InstrumentScores, Outcomes, PatientIndices};
 pub use secrecy::SecretString;
 pub use store::Store;
+pub use watch::Named;

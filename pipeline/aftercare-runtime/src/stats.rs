@@ -60,6 +60,8 @@ pub struct TaskStats {
     pub held_limit_hits: AtomicU64,
     /// Contributions to curves that came out of order, twice, or made no sense, and were left out.
     pub curve_violations: AtomicU64,
+    /// By topic: when the newest record taken was written, ms since 1970 UTC, while more of them wait; 0 when none do.
+    pub behind_from: [AtomicI64; COUNT],
     pub tick: AtomicI64,
     /// 0 starting, 1 restoring, 2 waiting for a tick, 3 running, 4 ended.
     pub phase: AtomicU64,

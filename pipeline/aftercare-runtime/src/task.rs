@@ -16,6 +16,7 @@ use aftercare_stream::changelog::{Rounds, Transaction, replay};
 use aftercare_stream::log::{Batch, LogError, Outgoing, RecordRef, TaskLog};
 use aftercare_stream::position::{Positions, ResumeAt};
 
+use crate::backlog::Backlog;
 use crate::config::{TaskConfig, Ticks};
 use crate::curves::{COUNTING_TASK, Published, learn_edition};
 use crate::error::TaskError;
@@ -56,6 +57,7 @@ pub struct Task<L: TaskLog> {
     pub(crate) readings: Vec<wire::Reading<'static>>,
     /// What is counted in the open transaction.
     pub(crate) counted: Counted,
+    backlog: Backlog,
     rounds: Rounds,
     clock: Clock,
     /// When the open transaction was begun, if one is open.
@@ -89,6 +91,7 @@ impl<L: TaskLog> Task<L> {
             scratch: Vec::new(),
             readings: Vec::new(),
             counted: Counted::default(),
+            backlog: Backlog::default(),
             rounds: Rounds::new(config.rounds, 0),
             clock,
             open_since: None,
@@ -248,7 +251,7 @@ impl<L: TaskLog> Task<L> {
             None => self.config.poll_ms,
         };
         let batch = self.log.poll(Duration::from_millis(wait))?;
-        let had_tick = self.has_tick();
+        let (had_tick, polled_at) = (self.has_tick(), (self.clock)());
         self.apply_ticks(&batch)?;
         let mut published = Published::new();
         for i in 0..batch.len() {
@@ -271,6 +274,7 @@ impl<L: TaskLog> Task<L> {
                     self.note(&record);
                 }
             }
+            self.backlog.note(record.topic, record.produced_at, polled_at);
             self.state.meta.advance(record.topic, record.offset.next());
         }
         self.judge_anew(&published)?;
@@ -280,6 +284,7 @@ impl<L: TaskLog> Task<L> {
         if !self.state.issuing.is_empty() {
             self.open_records += self.issue_some()?;
         }
+        self.backlog.show(caught_up && self.state.issuing.is_empty(), polled_at, &self.stats);
         if let Ticks::Wall { every_ms } = self.config.ticks {
             let now = (self.clock)();
             if now >= self.next_tick_at {

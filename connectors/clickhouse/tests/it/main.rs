@@ -8,3 +8,4 @@ mod insert;
 mod migrate;
 mod report;
 mod support;
+mod watch;

@@ -91,7 +91,7 @@ metrics! {
     ChangelogRounds, Counter, "aftercare_changelog_rounds_total", [],
         "Times that the whole state was written to the changelog again, so that older records may go.";
     EventTimeLag, GaugeMax, "aftercare_event_time_lag_seconds", ["topic", "partition"],
-        "How far the newest record processed lies behind the newest there is; 0 when nothing waits.";
+        "How long ago the newest record taken was written, while more of them wait; 0 when none do.";
     TickAge, GaugeMax, "aftercare_tick_age_seconds", ["partition"],
         "Age of the newest tick that the task has applied.";
     SinkRows, Counter, "aftercare_sink_rows_total", ["topic"],
@@ -102,6 +102,10 @@ metrics! {
         "Inserts that failed; each is repeated.";
     SinkFreshness, GaugeMax, "aftercare_sink_freshness_seconds", ["topic"],
         "Age of the oldest output record not yet in ClickHouse; 0 when all are.";
+    CoverageMissing, GaugeMax, "aftercare_coverage_missing_records", ["topic"],
+        "Records of the last hour that are not proven to be in ClickHouse although later ones are.";
+    OverdueAlerts, GaugeMax, "aftercare_overdue_alerts", ["severity"],
+        "Alerts of the last week that nobody has answered by the time they should have been.";
     RestoreDuration, GaugeMax, "aftercare_restore_duration_seconds", ["partition"],
         "Time that the last restore of the task's state took.";
     RestoreBytes, GaugeMax, "aftercare_restore_bytes", ["partition"],
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_carry_their_base_unit() {
-        let units = ["_seconds", "_bytes", "_records", "_tasks", "_patients", "_devices", "_info"];
+        let units = ["_seconds", "_bytes", "_records", "_tasks", "_patients", "_devices", "_alerts", "_info"];
         let mut seen = BTreeSet::new();
         for metric in Metric::ALL {
             let Definition { name, help, kind, labels } = *metric.definition();
@@ -142,7 +146,17 @@ mod tests {
             assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
             assert!(kind == Kind::Counter || units.iter().any(|unit| name.ends_with(unit)), "{name}");
             assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
-            let known = ["topic", "outcome", "reason", "partition", "limit", "phase", "receiver", "version"];
+            let known = [
+                "topic",
+                "outcome",
+                "reason",
+                "partition",
+                "limit",
+                "phase",
+                "receiver",
+                "severity",
+                "version",
+            ];
             assert!(labels.iter().all(|label| known.contains(label)), "{name}");
         }
     }

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::wiring::desk::{self, InstalledDesk};
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
-use crate::wiring::{metrics, notify, sink, stop_flag, tasks};
+use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
 
 /// Parts of the pipeline that can run apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -92,6 +92,9 @@ impl Service {
             let (settings, cluster, handle) =
                 (config.sink.clone(), cluster.clone(), runtime.handle().clone());
             let (stats, stop, store) = (Arc::clone(&sink), Arc::clone(stop), Store::connect(config.store()?));
+            let watched = Arc::default();
+            registrations.push(metrics.register(watch::metrics(Arc::clone(&watched))));
+            runtime.spawn(watch::run(Store::connect(config.store()?), watched, Arc::clone(&stop)));
             let body = move || sink::run(&cluster, store, handle, settings, stats, &stop);
             parts.push(part("sink", body)?);
         }

@@ -1,7 +1,7 @@
 //! The counters of tasks and sinks in Prometheus's words.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use aftercare_core::reason::Reason;
 use aftercare_gateway::metrics::{Histogram, Metric, MetricsSource, Sample};
@@ -20,6 +20,14 @@ fn count(counter: &AtomicU64) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^53")]
 fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1000.0
+}
+
+/// Seconds since that time, ms since 1970 UTC; 0 where it is 0.
+fn age(since: &AtomicI64) -> f64 {
+    match since.load(Relaxed) {
+        0 => 0.0,
+        since => seconds(wall_clock() - since),
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
@@ -44,6 +52,8 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
             let label = [("topic", topic.name)];
             match topic.role {
                 topics::Role::Input => {
+                    let labels = [("topic", topic.name), ("partition", &*partition)];
+                    out.push(Sample::gauge(Metric::EventTimeLag, &labels, age(&stats.behind_from[at])));
                     out.push(Sample::counter(Metric::RecordsIn, &label, count(&stats.records_in[at])));
                 }
                 topics::Role::Output | topics::Role::Contributions | topics::Role::Editions => {
@@ -98,9 +108,7 @@ pub(crate) fn of_sink(stats: Arc<SinkStats>) -> impl MetricsSource {
             out.push(Sample::counter(Metric::SinkRows, &label, count(&stats.rows[at])));
             out.push(Sample::counter(Metric::SinkInserts, &label, count(&stats.inserts[at])));
             out.push(Sample::counter(Metric::SinkFailures, &label, count(&stats.failures[at])));
-            let oldest = stats.oldest_waiting_at[at].load(Relaxed);
-            let age = if oldest == 0 { 0.0 } else { seconds(wall_clock() - oldest) };
-            out.push(Sample::gauge(Metric::SinkFreshness, &label, age));
+            out.push(Sample::gauge(Metric::SinkFreshness, &label, age(&stats.oldest_waiting_at[at])));
         }
     }
 }
@@ -125,9 +133,7 @@ pub(crate) fn of_notify(stats: Arc<NotifyStats>) -> impl MetricsSource {
             }
         }
         out.push(Sample::gauge(Metric::NotifyWaiting, &[], count(&stats.waiting)));
-        let oldest = stats.oldest_at.load(Relaxed);
-        let age = if oldest == 0 { 0.0 } else { seconds(wall_clock() - oldest) };
-        out.push(Sample::gauge(Metric::NotifyAge, &[], age));
+        out.push(Sample::gauge(Metric::NotifyAge, &[], age(&stats.oldest_at)));
         out.push(Sample::counter(Metric::NotifyStale, &[], count(&stats.stale)));
     }
 }

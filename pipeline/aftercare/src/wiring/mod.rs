@@ -9,6 +9,7 @@ pub(crate) mod metrics;
 pub(crate) mod notify;
 pub(crate) mod sink;
 pub(crate) mod tasks;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::io::Write;
