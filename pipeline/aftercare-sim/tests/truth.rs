@@ -106,7 +106,7 @@ fn answers_that_cannot_wait_come_mostly_before_a_depression() {
             *if depressed { &mut of_depressed } else { &mut of_others } += 1;
         }
     }
-    assert!(of_depressed > 3, "{of_depressed} {of_others}");
+    assert!(of_depressed > 3 && of_depressed > of_others, "{of_depressed} {of_others}");
 }
 
 #[test]

@@ -153,7 +153,7 @@ const AFTER_TRANSPLANT: [Kind; 4] = [
         lead_days: 30.0,
         silent_permille: 150,
         depth: 0.12,
-        gloom: 0.6,
+        gloom: 0.72,
         ..kind("depression", "F32.2", 70, (30.0, 250.0))
     },
     Kind {

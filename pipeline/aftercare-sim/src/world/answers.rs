@@ -89,7 +89,7 @@ impl Today<'_> {
     fn phq_9(&mut self) -> Form<'static> {
         let gloom = 0.85 - self.mood;
         let mut answers: Vec<_> = PHQ_9.map(|item| answer(item, level(self.rng, gloom, 3))).into();
-        let dark = self.rng.unit() < 0.002 + 2.5 * (DARK_MOOD - self.mood).max(0.0);
+        let dark = self.rng.unit() < 0.001 + 4.0 * (DARK_MOOD - self.mood).max(0.0);
         let often = i32::from(self.rng.permille(300));
         answers[8].code = Some(if dark { 1 + often } else { 0 });
         form("phq-9", answers)

@@ -28,6 +28,8 @@ impl Kind {
 const WATCH_BLOCK_MINUTES: u32 = 180;
 /// For how many days a patient measures at home.
 const HOME_DAYS: u32 = 365;
+/// So many times as many patients as wear a watch are lent one, with a monitor, when they feel an adverse event coming.
+const LENT_TIMES: u32 = 6;
 /// Hospital at home takes at most so many days.
 const MONITOR_DAYS_MAX: u32 = 5;
 
@@ -73,17 +75,18 @@ impl<'a> Device<'a> {
                 (profile.measures_at_home, profile.midnight(profile.treated_at + 3 * DAY_MS), HOME_DAYS)
             }
         };
-        let first = Spell { begins, blocks };
-        let again_at = worn_again_at(profile, settings).filter(|_| kind != Kind::Home);
-        let second = again_at.map(|at| Spell { begins: profile.midnight(at), blocks });
-        has.then(|| Self {
+        let first = Spell { begins, blocks: if has { blocks } else { 0 } };
+        let later = Later::of(profile, settings).filter(|later| kind != Kind::Home && (has || later.lent));
+        let second = later.map(|later| Spell { begins: profile.midnight(later.at), blocks });
+        let second = second.filter(|s| s.begins >= begins + i64::from(first.blocks) * kind.block_ms());
+        (has || second.is_some()).then(|| Self {
             profile,
             body: Body::new(profile, settings),
             seed: settings.seed,
             kind,
             device_id,
             first,
-            second: second.filter(|s| s.begins >= begins + i64::from(blocks) * kind.block_ms()),
+            second,
             per_upload: if one_by_one { 1 } else { 15 },
             quiet,
         })
@@ -275,17 +278,27 @@ fn quiet_days(rng: &mut Rng) -> std::ops::Range<u32> {
     }
 }
 
-/// When watch and monitor come out again: mostly because something feels wrong.
-fn worn_again_at(profile: &Profile, settings: &Settings) -> Option<i64> {
-    let labels = [purpose::DEVICE, u64::from(profile.number), 0];
-    let rng = &mut Rng::new(settings.seed, &labels);
-    let (warned, anyway) = (rng.permille(650), rng.permille(150));
-    let some_day = profile.treated_at + rng.between(40, 200) * DAY_MS;
-    let feels = profile.course.adverse.is_some_and(|adverse| adverse.in_vitals);
-    let before = i64::from(settings.wear_days.min(MONITOR_DAYS_MAX)) * DAY_MS;
-    match profile.onset_at() {
-        Some(onset) if feels && warned => Some(onset - before),
-        _ => anyway.then_some(some_day),
+/// When watch and monitor come out again.
+struct Later {
+    at: i64,
+    /// The hospital lends them to a patient who had none.
+    lent: bool,
+}
+
+impl Later {
+    /// Mostly because something feels wrong.
+    fn of(profile: &Profile, settings: &Settings) -> Option<Self> {
+        let labels = [purpose::DEVICE, u64::from(profile.number), 0];
+        let rng = &mut Rng::new(settings.seed, &labels);
+        let (warned, anyway) = (rng.permille(650), rng.permille(150));
+        let some_day = profile.treated_at + rng.between(40, 200) * DAY_MS;
+        let lent = rng.permille(settings.wearers_permille.saturating_mul(LENT_TIMES));
+        let feels = profile.course.adverse.is_some_and(|adverse| adverse.in_vitals);
+        let before = i64::from(settings.wear_days.min(MONITOR_DAYS_MAX)) * DAY_MS;
+        match profile.onset_at() {
+            Some(onset) if feels && (warned || lent) => Some(Self { at: onset - before, lent }),
+            _ => anyway.then_some(Self { at: some_day, lent: false }),
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Settings {
     pub days: u32,
     /// For how many days it goes on after that, with the same patients; nothing arrives later.
     pub days_after: u32,
-    /// How many of 1000 patients wear a watch.
+    /// How many of 1000 patients wear a watch. (Six times as many of those who feel an adverse event coming are lent one.)
     pub wearers_permille: u32,
     /// For how many days after the treatment they do; some again later.
     pub wear_days: u32,
