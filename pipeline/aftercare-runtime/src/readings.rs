@@ -332,7 +332,7 @@ impl<L: TaskLog> Task<L> {
                     self.state.warm(key::window(*window));
                 }
             }
-            for due in self.state.issuing.split_off(rest) {
+            for due in self.state.issuing.split_off(rest).into_iter().rev() {
                 match due {
                     Issue::Window(window) => self.issue_window(window)?,
                     Issue::Tally(no) => self.issue_tally(no)?,

@@ -2,6 +2,7 @@
 
 mod mappings;
 mod real_files;
+mod real_windows;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use aftercare_core::score::ScoreOutcome;
 use super::*;
 
 /// The folder of real files: `AFTERCARE_DATA`, or `shared/data` beside the checkout.
-fn real_file(name: &str) -> Option<PathBuf> {
+pub(super) fn real_file(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("AFTERCARE_DATA").map_or(beside, PathBuf::from);
     let path = folder.join(name);
