@@ -6,11 +6,12 @@
 #[path = "console/desk.rs"]
 mod desk;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use aftercare_gateway::access::Access;
+use aftercare_gateway::access::{Access, Role, Token, Viewer};
 use aftercare_gateway::console::{Board, Console};
 use aftercare_gateway::metrics::Metrics;
 use aftercare_gateway::{Gateway, State};
@@ -47,26 +48,50 @@ enum Asked {
     Stop,
     /// It is back on the same port.
     Start,
+    /// Another server of the same board wants a token; answered by its address.
+    Guard {
+        /// SHA-256 of the token of a care manager of `team-1`.
+        sha256: [u8; 32],
+    },
 }
 
 struct Site {
     board: Arc<Board>,
     desk: Arc<FixedDesk>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     running: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
 }
 
 impl Site {
-    async fn start(&mut self) {
+    async fn bind(&self, address: SocketAddr, access: Access) -> Gateway {
         let desk = Arc::clone(&self.desk);
         let state = State {
             app: "clinic".into(),
             metrics: Metrics::new(),
             readiness: Arc::new(Vec::new),
-            access: Arc::new(Access::default()),
+            access: Arc::new(access),
             console: Some(Arc::new(Console::new(Arc::clone(&self.board), desk))),
         };
-        let gateway = Gateway::bind(self.address, state).await.unwrap();
+        Gateway::bind(address, state).await.unwrap()
+    }
+
+    /// Serves until the test ends, to a care manager of `team-1` only.
+    async fn guard(&self, sha256: [u8; 32]) -> SocketAddr {
+        let viewer = Viewer {
+            actor: "n-0002".into(),
+            role: Role::CareManager,
+            teams: vec!["team-1".into()],
+            clinician: None,
+        };
+        let gateway =
+            self.bind("127.0.0.1:0".parse().unwrap(), Access::new(vec![Token { sha256, viewer }])).await;
+        let address = gateway.address();
+        tokio::spawn(gateway.serve(std::future::pending()));
+        address
+    }
+
+    async fn start(&mut self) {
+        let gateway = self.bind(self.address, Access::default()).await;
         self.address = gateway.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let done =
@@ -93,6 +118,7 @@ impl Site {
             Asked::Actions => return self.desk.actions(),
             Asked::Stop => self.stop().await,
             Asked::Start => self.start().await,
+            Asked::Guard { sha256 } => return json!(self.guard(sha256).await),
         }
         json!(true)
     }

@@ -1,5 +1,6 @@
 // The console in a real browser. Speaks to the test that started it by lines of JSON; what does not hold ends it.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -259,6 +260,34 @@ async function dark() {
   });
 }
 
+/** With tokens: nothing without one, then the own teams only, then out again. */
+async function signsIn(browser) {
+  const guarded = `http://${await ask({ do: 'guard', sha256: [...createHash('sha256').update('a-token').digest()] })}`;
+  for (const path of ['/api/alerts', '/api/alerts/stream', '/api/patients/p-000017', '/metrics', '/subjects']) {
+    assert.equal((await fetch(guarded + path)).status, 401, path);
+  }
+  const page = await browser.newPage();
+  await page.goto(guarded);
+  await page.waitForURL('**/login');
+  await readable(page, 'sign in');
+  await shot(page, 'sign-in');
+  await page.fill('#token', 'another-token');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('text=This token is not known.');
+  await page.fill('#token', 'a-token');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.row');
+  const teams = await page.evaluate(async () => (await (await fetch('/api/alerts')).json()).alerts.map((one) => one.care_team));
+  assert.ok(teams.length > 0 && teams.every((team) => team === 'team-1'), teams.join());
+  assert.equal(await page.evaluate(() => document.cookie), '', 'no script sees the token');
+  const [cookie] = await browser.cookies(guarded);
+  assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, 'Strict']);
+  await page.click('text=Sign out');
+  await page.waitForURL('**/login');
+  assert.equal(await page.evaluate(async () => (await fetch('/api/alerts')).status), 401);
+  await page.close();
+}
+
 async function empties(page) {
   await page.goto(`${address}/#/`);
   await page.waitForSelector('.row');
@@ -279,6 +308,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light'
   await actions(page);
   await guards(page);
   await live(page);
+  await signsIn(browser);
   await phone();
   await dark();
   await disconnects(page);

@@ -22,7 +22,7 @@ use crate::server::Stopping;
 /// Without changes the time is sent so often: clocks agree, and silence means that the connection is gone.
 const PULSE: Duration = Duration::from_secs(5);
 /// Changes this close together go out as one event.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(2);
 
 struct Reader {
     console: Arc<Console>,

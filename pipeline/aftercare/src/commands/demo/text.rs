@@ -51,7 +51,7 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
         page.line(format_args!("  topics {app}.*, database {database}"));
     } else {
         page.line("  Everything is stopped and removed now. With --keep it stays up: Kafka,");
-        page.line("  ClickHouse, registry, metrics, with their addresses and queries to try.");
+        page.line("  ClickHouse, console, registry, metrics, with addresses and queries to try.");
     }
     same_again(&mut page, &report.world);
     page.line("");
@@ -262,6 +262,7 @@ fn places(page: &mut Page, places: &Places, up: bool) {
     page.line(format_args!("  Kafka       {kafka}, topics {app}.*"));
     page.line(format_args!("  ClickHouse  {clickhouse}, database {database}"));
     if let Some(http) = places.http.as_ref().filter(|_| up) {
+        page.line(format_args!("  console     {http}/"));
         page.line(format_args!("  registry    {http}/subjects"));
         page.line(format_args!("  metrics     {http}/metrics"));
     }
