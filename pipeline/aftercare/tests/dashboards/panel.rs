@@ -152,10 +152,3 @@ pub(crate) fn filled(sql: &str, choice: &[(&str, &str)], days: u64) -> String {
     assert!(!filled.contains('$'), "something is left to fill in: {filled}");
     filled
 }
-
-/// The names of our metrics in an expression, without what a histogram's parts add to them.
-pub(crate) fn metrics_in(expression: &str) -> BTreeSet<String> {
-    let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let ours = words.filter(|word| word.starts_with("aftercare_"));
-    ours.map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned()).collect()
-}
