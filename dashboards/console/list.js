@@ -40,7 +40,9 @@ export function due(alert, now) {
   const left = alert.answer_due_at - now;
   const share = left / Math.max(1, alert.answer_due_at - alert.raised_at);
   if (left < 0) return { state: 'over', text: `${words.clock(left)} over` };
-  return { state: share < 0.34 ? 'near' : 'calm', text: `${words.clock(left)} left` };
+  // the policy says how much of the time may pass; the alert then carries it as evidence
+  const near = share < 0.3 || alert.evidence.some((fact) => fact.name === 'answer_time_used');
+  return { state: near ? 'near' : 'calm', text: `${words.clock(left)} left` };
 }
 
 export class AlertList {

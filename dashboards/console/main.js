@@ -19,7 +19,8 @@ function notice(message) {
 }
 
 function connection() {
-  const texts = { connecting: 'Connecting', connected: 'Live', disconnected: 'Disconnected, trying again' };
+  const since = words.moment(live.now());
+  const texts = { connecting: 'Connecting', connected: 'Live', disconnected: `Disconnected since ${since}, trying again` };
   const box = by('connection');
   box.dataset.state = live.state;
   box.textContent = texts[live.state];

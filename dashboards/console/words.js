@@ -61,6 +61,7 @@ const EVIDENCE = {
   slope_56d: 'Trend over 56 days', mean: 'Mean', min: 'Lowest', max: 'Highest', news2: 'Early warning score', adherence: 'Doses taken of those due',
   robust_z: 'Distance from the own median, in SDs', median_28d: 'Own median of 28 days', limit: 'Limit', sustained: 'For', from: 'From', to: 'To',
   within: 'Within', lowest: 'Range from', highest: 'Range to', sections_read: 'Sections read', duration: 'Length of the session', of_expected: 'Of expected',
+  answer_time_used: 'Time to answer that has passed',
 };
 const REASONS = {
   imported: 'history, not billed',
@@ -119,6 +120,8 @@ export function money(minor, currency) {
 
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const TIME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const MOMENT = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+export const moment = (ms) => MOMENT.format(ms);
 export const date = (ms) => DATE.format(ms);
 export const time = (ms) => TIME.format(ms);
 
@@ -164,7 +167,8 @@ export function evidence(alert) {
   };
   if (facts.has('answer')) {
     const who = text('respondent') === 'proxy' ? ', answered by someone else' : '';
-    say(`${instrument(text('instrument') ?? '')} ${plain(text('item') ?? 'item').toLowerCase()}: answer ${number(value('answer'))}${who}`, 'answer', 'item', 'instrument', 'respondent');
+    const item = (text('item') ?? '').replace(/^.*_(?=\d+$)/, 'item ').replaceAll('_', ' ');
+    say(`${instrument(text('instrument') ?? '')} ${item}: answer ${number(value('answer'))}${who}`, 'answer', 'item', 'instrument', 'respondent');
   }
   if (facts.has('change_mcid')) {
     const change = value('change_mcid');

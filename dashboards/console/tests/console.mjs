@@ -62,6 +62,7 @@ async function orders(page) {
   const row = (id) => page.$eval(`[data-id="${id}"]`, (one) => one.textContent);
   const [first, over, far] = await Promise.all([waiting[0], waiting[1], waiting[2]].map((one) => row(one.alert_id)));
   assert.match(first, /VIP/);
+  assert.match(first, /PHQ-9 \(mood\) item 9: answer 2/);
   assert.match(over, /Escalated/);
   assert.match(over, /3:\d\d over/);
   assert.match(over, /Heart rate 138 per minute, limit 130 per minute, for 25 minutes/);
@@ -193,6 +194,8 @@ async function disconnects(page) {
   await ask({ do: 'stop' });
   await page.waitForSelector('#connection[data-state=disconnected]');
   assert.ok((await listed(page)).length > 0, 'what is known stays on the screen');
+  assert.match(await page.textContent('#connection'), /Disconnected since \d\d:\d\d, trying again/);
+  await readable(page, 'disconnected');
   await shot(page, 'disconnected');
   const missed = alert('z2', 'p-000401', 'news2-emergency', { severity: 'critical', due: 1000, vip: true });
   await put(missed);
@@ -297,6 +300,24 @@ async function empties(page) {
   await shot(page, 'empty');
 }
 
+/** A list far longer than anyone reads: drawn in part, still quick. */
+async function crowd(browser) {
+  const many = Array.from({ length: 3000 }, (_, n) => alert(`m${n}`, `p-1${String(n).padStart(5, '0')}`, 'overdue-upload', { due: (n + 1) * 60_000, evidence: judged(90, 110) }));
+  await put(...many);
+  const page = await open(browser);
+  await page.waitForSelector('.more');
+  note(`3,000 alerts: first list drawn after ${await page.evaluate(() => Math.round(performance.now()))} ms`);
+  assert.deepEqual(await listed(page), ids(many.slice(0, 100)));
+  await page.click('.more');
+  assert.equal((await listed(page)).length, 200);
+  const last = alert('m-last', 'p-200000', 'self-harm-answer', { severity: 'critical', due: 60_000 });
+  const began = Date.now();
+  await put(last);
+  await until(page, (id) => document.querySelector('.row').dataset.id === id, last.alert_id);
+  note(`3,000 alerts: a new one is on the screen after ${Date.now() - began} ms`);
+  await page.close();
+}
+
 await put(...waiting.toReversed(), ...others);
 await ask({ do: 'pages', ...pages() });
 await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, async (browser) => {
@@ -314,6 +335,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light'
   await disconnects(page);
   await pagesShow(page);
   await empties(page);
+  await crowd(browser);
 });
 note('all holds');
 process.stdin.destroy();

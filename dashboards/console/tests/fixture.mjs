@@ -55,7 +55,7 @@ export const others = [
 ];
 
 function scores(patient, shape) {
-  const treated = start - 280 * DAY;
+  const treated = start - 284 * DAY;
   const days = [-10, ...Array.from({ length: 20 }, (_, k) => 14 * (k + 1) - 2 + ((k * 5) % 7))];
   return days.flatMap((day, k) => {
     const expected = day < 0 ? null : 100 + 20 * (1 - Math.exp(-day / 50));
@@ -113,7 +113,7 @@ export function pages() {
   const course = (day) => (day > 230 ? 1 - (day - 230) * 0.0065 : 1.02);
   const patient = {
     patient_id: 'p-000017', owner: { care_team: 'team-1', clinician_id: 'c-0004' }, scores: scores('p-000017', course),
-    vitals: [...vital('heart_rate', '/min', 68, 3), ...vital('systolic_pressure', 'mm[Hg]', 128, 5), ...vital('oxygen_saturation', '%', 96.5, 0.6), ...vital('body_weight', 'kg', 81, 0.4)],
+    vitals: [...vital('heart_rate', '/min', 68, 3), ...vital('systolic_pressure', 'mm[Hg]', 128, 5), ...vital('oxygen_saturation', '%', 95, 0.4), ...vital('body_weight', 'kg', 81, 0.4)],
     vital_scores: [
       { kind: 'news2', metric: null, measured_at: start - 2 * DAY, value: 3, unit: '{score}', band: 'low_medium', median: null, robust_z: null, parts: {} },
       { kind: 'adherence', metric: null, measured_at: start - 3 * DAY, value: 88, unit: '%', band: null, median: null, robust_z: null, parts: { taken: 7, due: 8 } },
