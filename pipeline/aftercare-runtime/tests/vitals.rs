@@ -1,0 +1,298 @@
+//! What the task says about vital signs beyond their windows: NEWS2, surges, adherence, own baselines; and days of
+//! patients whose enrolment, or zone, is known late.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aftercare_core::documents::SHIPPED;
+use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
+use aftercare_runtime::stats::TaskStats;
+use aftercare_runtime::task::Task;
+use aftercare_runtime::topics::{
+    CONTRACTS, CONTROL, ENROLMENTS, TASK_STATE, VITAL_SCORES, WEARABLE_READINGS, WINDOWS,
+};
+use aftercare_schemas::codec;
+use aftercare_schemas::wire::{self, Metric};
+use aftercare_sim::memory_log::{Faults, LogSettings, MemoryBroker, MemoryLog, Stored};
+use aftercare_stream::position::TopicId;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// 2025-06-01 in Shanghai: eight hours before UTC's.
+const MIDNIGHT: i64 = 1_748_707_200_000;
+
+/// A task, what is put before it, and what it wrote.
+struct Desk {
+    broker: MemoryBroker,
+    task: Task<MemoryLog>,
+}
+
+fn stored<T: serde::Serialize>(subject: &'static str, record: &T) -> Stored {
+    let mut value = Vec::new();
+    codec::encode(subject, record, &mut value).unwrap();
+    Stored { key: Some(b"p".to_vec()), value: Some(value), headers: Vec::new() }
+}
+
+/// A clock that only knows that time passes.
+fn clock() -> i64 {
+    thread_local!(static CALLS: Cell<i64> = const { Cell::new(0) });
+    CALLS.replace(CALLS.get() + 1)
+}
+
+fn task(broker: &MemoryBroker, seed: u64) -> Task<MemoryLog> {
+    let (changelog, broadcast, faults) = (TASK_STATE, vec![CONTRACTS], Faults::default());
+    let settings = LogSettings { partition: 0, changelog, broadcast, batch_max: 100, faults };
+    let limits = Limits { long_windows_ms: MINUTE, ..Limits::default() };
+    let config = TaskConfig { ticks: Ticks::External, limits, ..TaskConfig::new(0, 1) };
+    let mut task = Task::new(broker.log(settings, seed), config, Arc::new(TaskStats::default()), clock);
+    task.start().unwrap();
+    task
+}
+
+impl Desk {
+    fn new() -> Self {
+        let broker = MemoryBroker::default();
+        for (kind, id, body) in SHIPPED {
+            let document = wire::Document { kind, id, version: 1, format: "toml", body, published_at: 0 };
+            broker.append(CONTRACTS, 0, stored("contracts", &document));
+        }
+        let task = task(&broker, 0);
+        Self { broker, task }
+    }
+
+    /// Another task takes over; what was not committed is done again.
+    fn crash(&mut self) {
+        self.task = task(&self.broker, 1);
+    }
+
+    fn put<T: serde::Serialize>(&mut self, topic: TopicId, subject: &'static str, record: &T) {
+        self.broker.append(topic, 0, stored(subject, record));
+        (0..4).for_each(|_| self.task.step().unwrap());
+    }
+
+    fn tick(&mut self, at: i64) {
+        let tick = wire::Control { kind: wire::ControlKind::Tick, at, id: None, body: None };
+        self.put(CONTROL, "control", &tick);
+    }
+
+    fn enrol(&mut self, revision: i32, time_zone: &str, spo2_scale: i32) {
+        let enrolment = wire::Enrolment {
+            id: "e",
+            revision,
+            status: wire::RecordStatus::Final,
+            source: wire::Source::Live,
+            patient_id: "p",
+            episode_id: "episode",
+            recorded_at: 0,
+            effective_at: 0,
+            procedure: None,
+            treated_at: None,
+            device: None,
+            manufacturer: None,
+            birth_year: None,
+            sex: None,
+            comorbidities: None,
+            organisation: None,
+            care_team: None,
+            clinician_id: None,
+            plan: None,
+            contract: None,
+            vip: None,
+            self_pay_consent: None,
+            spo2_scale: Some(spo2_scale),
+            time_zone: Some(time_zone),
+            episode_status: None,
+        };
+        self.put(ENROLMENTS, "enrolments", &enrolment);
+    }
+
+    /// What a device measured: (metric, when, value).
+    fn measure(&mut self, device_id: &str, readings: &[(Metric, i64, f64)]) {
+        let reading = |(metric, measured_at, value): &(Metric, i64, f64)| {
+            let known = aftercare_core::metric::Metric::named(metric.as_str()).unwrap();
+            wire::Reading { metric: *metric, value: *value, unit: known.unit(), measured_at: *measured_at }
+        };
+        let readings = readings.iter().map(reading).collect();
+        let source = wire::Source::Live;
+        let upload = wire::WearableUpload { patient_id: "p", device_id, source, readings };
+        self.put(WEARABLE_READINGS, "wearable-readings", &upload);
+    }
+
+    /// The newest row of each id: value, median, robust z, band, parts.
+    fn vitals(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        for (_, record) in self.broker.records(VITAL_SCORES, 0) {
+            let row: wire::VitalScore<'_> =
+                codec::decode("vital-scores", record.value.as_deref(), None).unwrap();
+            let parts: Vec<_> =
+                row.parts.iter().map(|part| format!("{} {}", part.name, part.value)).collect();
+            let numbers = (row.value, row.median, row.robust_z.map(|z| (z * 1000.0).round() / 1000.0));
+            let text = format!("{numbers:?} {} {}", row.band.unwrap_or("-"), parts.join(", "));
+            rows.insert(row.vital_id.to_owned(), text);
+        }
+        rows
+    }
+
+    /// Days of heart rates as they stand: hours from `MIDNIGHT`, length in hours, readings.
+    fn days(&self) -> BTreeMap<i64, (u32, u32)> {
+        let mut rows = BTreeMap::new();
+        for (_, record) in self.broker.records(WINDOWS, 0) {
+            let row: wire::Window<'_> = codec::decode("windows", record.value.as_deref(), None).unwrap();
+            if row.length_s > 3_600 {
+                rows.insert((row.window_start - MIDNIGHT) / HOUR, (row.length_s / 3_600, row.readings));
+            }
+        }
+        rows.retain(|_, (_, readings)| *readings > 0);
+        rows
+    }
+}
+
+/// Seven vital signs at these minutes.
+fn seven(at: i64, temperature: f64) -> Vec<(Metric, i64, f64)> {
+    vec![
+        (Metric::RespirationRate, at, 22.0),
+        (Metric::OxygenSaturation, at + MINUTE, 91.0),
+        (Metric::SupplementalOxygen, at + MINUTE, 1.0),
+        (Metric::SystolicPressure, at + 2 * MINUTE, 100.0),
+        (Metric::HeartRate, at + 3 * MINUTE, 112.0),
+        (Metric::Consciousness, at + 3 * MINUTE, 0.0),
+        (Metric::BodyTemperature, at + 4 * MINUTE, temperature),
+    ]
+}
+
+#[test]
+fn seven_vital_signs_of_two_devices_make_a_news2_by_the_patients_scale() {
+    for (scale, points, total) in [(1, 3, 12), (2, 0, 9)] {
+        let mut desk = Desk::new();
+        desk.tick(MIDNIGHT);
+        desk.enrol(1, "Asia/Shanghai", scale);
+        let all = seven(MIDNIGHT, 39.0);
+        desk.measure("cuff", &all[..4]);
+        desk.tick(MIDNIGHT + 5 * MINUTE);
+        assert_eq!(desk.vitals(), BTreeMap::new(), "four are no NEWS2");
+        desk.measure("watch", &all[4..]);
+        desk.tick(MIDNIGHT + 6 * MINUTE);
+        let parts = format!(
+            "(Some({total}.0), None, None) high body_temperature 1, consciousness 0, heart_rate 2, \
+             oxygen_saturation {points}, respiration_rate 2, supplemental_oxygen 2, systolic_pressure 2"
+        );
+        let id = format!("p/news2/{MIDNIGHT}");
+        assert_eq!(desk.vitals(), BTreeMap::from([(id.clone(), parts.clone())]));
+        // A reading from before changes the mean of its window, so that the pulse has another band.
+        desk.crash();
+        desk.measure("watch", &[(Metric::HeartRate, MIDNIGHT, 90.0)]);
+        desk.tick(MIDNIGHT + 7 * MINUTE);
+        let fewer = parts
+            .replace("heart_rate 2", "heart_rate 1")
+            .replace(&format!("Some({total}.0)"), &format!("Some({}.0)", total - 1));
+        assert_eq!(desk.vitals(), BTreeMap::from([(id, fewer)]));
+    }
+}
+
+#[test]
+fn a_steep_rise_is_a_surge_until_a_late_reading_denies_it() {
+    let mut desk = Desk::new();
+    desk.tick(MIDNIGHT + HOUR);
+    let pressure = |minute, value| (Metric::SystolicPressure, MIDNIGHT + minute * MINUTE, value);
+    desk.measure("cuff", &[pressure(0, 122.0), pressure(40, 158.0)]);
+    desk.tick(MIDNIGHT + HOUR + MINUTE);
+    let id = format!("p/surge/systolic_pressure/{}", MIDNIGHT + 40 * MINUTE);
+    assert_eq!(desk.vitals()[&id], "(Some(158.0), Some(122.0), None) - ");
+    desk.measure("cuff", &[pressure(41, 140.0)]);
+    desk.tick(MIDNIGHT + HOUR + 2 * MINUTE);
+    assert_eq!(desk.vitals(), BTreeMap::from([(id, "(None, None, None) - ".to_owned())]));
+}
+
+/// Twelve days: pulse around 60, the last one at 75; three doses a day, one of them forgotten on day 3.
+fn twelve_days() -> Vec<(i64, Vec<(Metric, i64, f64)>)> {
+    let mut uploads = Vec::new();
+    for day in 0..12 {
+        let at = MIDNIGHT + day * DAY + 9 * HOUR;
+        let usual = 60.0 + [0.0, 2.0, 1.0, 4.0, 3.0][usize::try_from(day % 5).unwrap()];
+        let value = if day == 11 { 75.0 } else { usual };
+        uploads.push((at, (0..20).map(|n| (Metric::HeartRate, at + n * MINUTE, value)).collect()));
+        let taken = if day == 3 { 2.0 } else { 3.0 };
+        let evening = at + 10 * HOUR;
+        uploads.push((evening, vec![(Metric::DosesDue, evening, 3.0), (Metric::DosesTaken, evening, taken)]));
+    }
+    uploads
+}
+
+fn after_twelve_days(arrivals: &[(i64, Vec<(Metric, i64, f64)>)], crash_every: usize) -> Desk {
+    let mut desk = Desk::new();
+    desk.tick(MIDNIGHT);
+    desk.enrol(1, "Asia/Shanghai", 1);
+    for (n, (at, readings)) in arrivals.iter().enumerate() {
+        // Each kind of reading has a device of its own.
+        desk.measure(readings[0].0.as_str(), readings);
+        desk.tick(at + HOUR);
+        if n % crash_every == crash_every - 1 {
+            desk.crash();
+        }
+    }
+    desk.tick(MIDNIGHT + 12 * DAY);
+    desk.tick(MIDNIGHT + 12 * DAY + HOUR);
+    desk
+}
+
+#[test]
+fn days_are_compared_with_the_patients_own_and_doses_are_counted() {
+    let desk = after_twelve_days(&twelve_days(), usize::MAX);
+    let vitals = desk.vitals();
+    let of = |kind: &str, day: i64| vitals.get(&format!("p/{kind}/{}", MIDNIGHT + day * DAY)).cloned();
+    assert_eq!(of("adherence", 2).as_deref(), Some("(Some(1.0), None, None) - due 3, taken 3"));
+    let missed = format!("(Some({}), None, None) - due 3, taken 2", 2.0 / 3.0);
+    assert_eq!(of("adherence", 3), Some(missed));
+    assert_eq!((0..12).filter(|day| of("adherence", *day).is_some()).count(), 12);
+    // Seven days must have gone before. Median 62, median distance 1.
+    assert_eq!((0..12).filter(|day| of("baseline/heart_rate", *day).is_some()).count(), 5);
+    assert_eq!(of("baseline/heart_rate", 11).as_deref(), Some("(Some(75.0), Some(62.0), Some(8.769)) - "));
+    assert_eq!(desk.days().len(), 12);
+}
+
+#[test]
+fn late_uploads_and_crashes_end_with_the_same() {
+    let straight = after_twelve_days(&twelve_days(), usize::MAX);
+    // The telephone was away for four days: everything comes at once, then goes on.
+    let mut arrivals = twelve_days();
+    for (at, _) in arrivals.iter_mut().take(8) {
+        *at = MIDNIGHT + 4 * DAY;
+    }
+    let late = after_twelve_days(&arrivals, 3);
+    assert_eq!(late.vitals(), straight.vitals());
+    assert_eq!(late.days(), straight.days());
+}
+
+#[test]
+fn readings_from_before_the_enrolment_lie_in_days_of_the_patients_zone() {
+    let mut desk = Desk::new();
+    desk.tick(MIDNIGHT + 30 * HOUR);
+    let pulse: Vec<_> = (0..30).map(|hour| (Metric::HeartRate, MIDNIGHT + hour * HOUR, 60.0)).collect();
+    desk.measure("watch", &pulse);
+    desk.tick(MIDNIGHT + 31 * HOUR);
+    assert_eq!(desk.days(), BTreeMap::new(), "nobody knows where the patient lives");
+    desk.crash();
+    desk.enrol(1, "Asia/Shanghai", 1);
+    desk.tick(MIDNIGHT + 31 * HOUR + 5 * MINUTE);
+    desk.tick(MIDNIGHT + 31 * HOUR + 9 * MINUTE);
+    assert_eq!(desk.days(), BTreeMap::from([(0, (24, 24)), (24, (24, 6))]));
+}
+
+#[test]
+fn a_day_of_another_zone_is_taken_back_while_its_readings_are_live() {
+    let mut desk = Desk::new();
+    desk.tick(MIDNIGHT + 2 * HOUR);
+    desk.enrol(1, "UTC", 1);
+    desk.measure("watch", &[(Metric::HeartRate, MIDNIGHT, 60.0), (Metric::HeartRate, MIDNIGHT + HOUR, 60.0)]);
+    desk.tick(MIDNIGHT + 2 * HOUR + 5 * MINUTE);
+    desk.tick(MIDNIGHT + 2 * HOUR + 9 * MINUTE);
+    assert_eq!(desk.days(), BTreeMap::from([(-16, (24, 2))]));
+    desk.enrol(2, "Asia/Shanghai", 1);
+    desk.tick(MIDNIGHT + 2 * HOUR + 20 * MINUTE);
+    desk.tick(MIDNIGHT + 2 * HOUR + 29 * MINUTE);
+    assert_eq!(desk.days(), BTreeMap::from([(0, (24, 2))]));
+}
