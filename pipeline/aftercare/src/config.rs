@@ -275,7 +275,7 @@ impl Config {
     }
 }
 
-/// Sets `a__b` to `value`, read as a number or truth value where it is one.
+/// Sets `a__b` to `value`, read as a number, truth value or list where it is one.
 fn override_value(table: &mut Table, path: &str, value: &str) {
     match path.split_once("__") {
         Some((head, rest)) => {
@@ -288,11 +288,14 @@ fn override_value(table: &mut Table, path: &str, value: &str) {
         }
         None => {
             let name = path.to_owned();
+            let list = || toml::from_str::<Table>(&format!("list = {value}")).ok()?.remove("list");
             let parsed = value
                 .parse::<i64>()
                 .map(Value::Integer)
                 .or_else(|_| value.parse::<bool>().map(Value::Boolean))
-                .unwrap_or_else(|_| Value::String(value.to_owned()));
+                .ok()
+                .or_else(|| list().filter(Value::is_array))
+                .unwrap_or_else(|| Value::String(value.to_owned()));
             table.insert(name, parsed);
         }
     }
@@ -340,6 +343,24 @@ mod tests {
         let uncommented: Vec<_> = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect();
         let full = Config::from_table(toml::from_str(&uncommented.join("\n")).unwrap()).unwrap();
         assert!(full.notify.has_receivers() && full.kafka.settings.contains_key("security.protocol"));
+    }
+
+    #[test]
+    fn the_compose_file_sets_what_there_is_to_set() {
+        let compose = include_str!("../../../deploy/compose.yaml");
+        let mut table = Table::new();
+        for line in compose.lines() {
+            let Some((name, value)) = line.trim().split_once(": ") else { continue };
+            if let Some(path) = name.strip_prefix(ENV_PREFIX) {
+                let digest = value.contains("_SHA256:?").then(|| "ab".repeat(32));
+                let value = digest.unwrap_or_else(|| value.trim_matches(['\'', '"']).to_owned());
+                override_value(&mut table, &path.to_lowercase(), &value);
+            }
+        }
+        let config = Config::from_table(table).unwrap();
+        assert_eq!((&*config.kafka.bootstrap, config.kafka.partitions), ("kafka:9092", 4));
+        assert!(config.notify.has_receivers() && config.notify.allowed().unwrap().0.len() == 1);
+        assert_eq!(config.http.tokens.len(), 2);
     }
 
     #[test]

@@ -41,6 +41,30 @@ fn configuration_and_rules_are_sound_and_fire_where_they_should() {
 }
 
 #[test]
+fn compose_mounts_what_is_there_and_gives_everybody_a_sound_configuration() {
+    let deploy = folder().join("..");
+    let compose = fs::read_to_string(deploy.join("compose.yaml")).unwrap();
+    let mounts = compose.lines().filter_map(|line| line.trim().strip_prefix("- ."));
+    let mounts: Vec<_> = mounts.map(|mount| format!(".{}", mount.split(':').next().unwrap())).collect();
+    assert!(mounts.len() > 5);
+    for mount in mounts {
+        assert!(deploy.join(&mount).exists(), "{mount}");
+    }
+    let sources =
+        fs::read_to_string(deploy.join("../dashboards/provisioning/datasources/aftercare.yaml")).unwrap();
+    for name in sources.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
+        assert!(compose.contains(&format!("      {name}: ")), "{name} is not set for Grafana");
+    }
+    for (tool, arguments) in [
+        ("promtool", &["check", "config", "--syntax-only", "compose/prometheus.yml"][..]),
+        ("amtool", &["check-config", "compose/alertmanager.yml"][..]),
+    ] {
+        let ran = Command::new(tool).args(arguments).current_dir(&deploy).output().unwrap();
+        assert!(ran.status.success(), "{tool}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+#[test]
 fn rules_name_metrics_that_exist_and_each_has_a_test() {
     let (rules, tests) = (rules(), fs::read_to_string(folder().join("rules_test.yml")).unwrap());
     let names: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
