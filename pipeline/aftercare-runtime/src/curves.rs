@@ -40,7 +40,7 @@ impl Pen {
     ) -> Result<(), TaskError> {
         let cohort = &contribution.cohort;
         debug_assert_eq!(self.last_sequence(CURVE_CONTRIBUTIONS) + 1, contribution.sequence);
-        let source_partition = self.partition;
+        let (source_partition, score_id) = (self.partition, contribution.score_id());
         self.row(log, counted, CURVE_CONTRIBUTIONS, cohort.procedure(), |version| CurveContribution {
             version,
             source_partition,
@@ -55,7 +55,7 @@ impl Pen {
             bin: Some(i32::from(contribution.bin)),
             index_hundredths: Some(contribution.index_hundredths),
             answered_at: Some(contribution.answered_at.0),
-            score_id: Some(&contribution.score_id),
+            score_id: Some(&score_id),
             stored_at: contribution.stored_at.0,
         })
     }

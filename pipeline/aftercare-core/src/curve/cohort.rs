@@ -20,7 +20,9 @@ impl Cohort {
     /// The path from a procedure down to the first characteristic that is not known. `None` where the texts are absurdly
     /// long.
     pub fn new(procedure: &str, characteristics: [Option<&str>; COHORT_LEVELS]) -> Option<Cohort> {
-        let mut path = procedure.to_owned();
+        let levels: usize = characteristics.iter().flatten().map(|level| level.len() + 1).sum();
+        let mut path = String::with_capacity(procedure.len() + levels);
+        path.push_str(procedure);
         let mut ends = [u16::try_from(path.len()).ok()?; COHORT_LEVELS + 1];
         let mut depth = 0;
         for level in characteristics.into_iter().map_while(|level| level) {

@@ -40,7 +40,7 @@ pub struct Contribution {
     /// It takes out what was added before.
     pub take: bool,
     /// The cohort.
-    pub cohort: Cohort,
+    pub cohort: Arc<Cohort>,
     /// The instrument, or `composite`.
     pub instrument: Arc<str>,
     /// The plan of a composite.
@@ -51,10 +51,19 @@ pub struct Contribution {
     pub index_hundredths: i64,
     /// When the patient answered.
     pub answered_at: Instant,
-    /// The score's id, `{episode}/{upload}/{instrument}`.
-    pub score_id: String,
+    /// The episode of the score.
+    pub episode_id: Arc<str>,
+    /// The upload of the score.
+    pub upload_id: Arc<str>,
     /// The tick at which the upload's revision was first accepted.
     pub stored_at: Instant,
+}
+
+impl Contribution {
+    /// The score's id, `{episode}/{upload}/{instrument}`.
+    pub fn score_id(&self) -> String {
+        [&*self.episode_id, &*self.upload_id, &*self.instrument].join("/")
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Patient;
 use super::course::Course;
 use super::own::{Entry, Group};
@@ -17,7 +19,7 @@ pub(super) struct Said {
     upload_id: Arc<str>,
     answered_at: Instant,
     stored_at: Instant,
-    cohort: Option<Cohort>,
+    cohort: Option<Arc<Cohort>>,
     bin: u16,
     indices: Vec<Index>,
 }
@@ -90,7 +92,8 @@ pub(super) fn said(course: Option<&Course<'_>>, group: Group, rows: &[ScoreChang
         Some((plan, course.cohort.as_ref()?, plan.curve.as_ref()?.bin_of(since)?))
     };
     let Some((plan, cohort, bin)) = place() else { return Some(said) };
-    (said.cohort, said.bin) = (Some(cohort.clone()), bin);
+    (said.cohort, said.bin) = (Some(Arc::clone(cohort)), bin);
+    said.indices.reserve_exact(rows.len());
     for row in rows.iter().filter(|row| row.status == ScoreStatus::Scored) {
         if let Some(hundredths) = row.index.and_then(hundredths) {
             let plan = (*row.instrument == *COMPOSITE).then(|| plan.id.clone());
@@ -109,45 +112,69 @@ impl Patient {
         entries: &mut Vec<Entry>,
         out: &mut Changes,
     ) {
-        let mut wanted: Vec<Entry> = Vec::with_capacity(said.indices.len());
+        let mut wanted: Vec<(u32, &Index)> = Vec::with_capacity(said.indices.len());
         for index in &said.indices {
             let Some(cohort) = &said.cohort else { continue };
             let key = self.own.key(&mut self.names, cohort, &index.instrument, index.plan.as_deref());
-            wanted.push(Entry::new(key, said.group, said.bin, index.hundredths));
+            wanted.push((key, index));
         }
         for position in 0..entries.len() {
             let Some(entry) = entries.get(position).copied() else { break };
             if entry.group != said.group || !entry.stands() {
                 continue;
             }
-            if let Some(same) = wanted.iter().position(|wanted| wanted.same(&entry)) {
+            let says = |(key, index): &(u32, &Index)| {
+                (*key, said.bin, index.hundredths) == (entry.key, entry.bin, entry.index_hundredths)
+            };
+            if let Some(same) = wanted.iter().position(says) {
                 wanted.remove(same);
                 continue;
             }
             *last_sequence += 1;
             self.own.take(entries, *last_sequence, position);
-            out.contributions.extend(self.contribution(said, &entry, *last_sequence, true));
+            out.contributions.extend(self.taken(said, &entry, *last_sequence));
         }
-        for entry in wanted {
+        let added: SmallVec<[(u32, i64); 8]> =
+            wanted.iter().map(|(key, index)| (*key, index.hundredths)).collect();
+        self.own.add(entries, *last_sequence + 1, (said.group, said.bin), &added);
+        for (_, index) in wanted {
             *last_sequence += 1;
-            self.own.add(entries, *last_sequence, entry);
-            out.contributions.extend(self.contribution(said, &entry, *last_sequence, false));
+            out.contributions.extend(said.added(index, *last_sequence));
         }
     }
 
-    fn contribution(&self, said: &Said, entry: &Entry, sequence: u64, take: bool) -> Option<Contribution> {
+    fn taken(&self, said: &Said, entry: &Entry, sequence: u64) -> Option<Contribution> {
         let (cohort, instrument, plan) = self.own.named(&self.names, entry.key)?;
         Some(Contribution {
             sequence,
-            take,
-            cohort: cohort.clone(),
+            take: true,
+            cohort: Arc::new(cohort.clone()),
             instrument: instrument.into(),
             plan: plan.map(Arc::from),
             bin: entry.bin,
             index_hundredths: entry.index_hundredths,
             answered_at: said.answered_at,
-            score_id: format!("{}/{}/{instrument}", said.episode_id, said.upload_id),
+            episode_id: said.episode_id.clone(),
+            upload_id: said.upload_id.clone(),
             stored_at: said.stored_at,
+        })
+    }
+}
+
+impl Said {
+    fn added(&self, index: &Index, sequence: u64) -> Option<Contribution> {
+        Some(Contribution {
+            sequence,
+            take: false,
+            cohort: self.cohort.clone()?,
+            instrument: index.instrument.clone(),
+            plan: index.plan.clone(),
+            bin: self.bin,
+            index_hundredths: index.hundredths,
+            answered_at: self.answered_at,
+            episode_id: self.episode_id.clone(),
+            upload_id: self.upload_id.clone(),
+            stored_at: self.stored_at,
         })
     }
 }

@@ -2,6 +2,8 @@
 //! needs. What it keeps after the last upload stays in the state as a tail, from which the next upload goes on: the
 //! same steps as from the first upload, hence the same bits.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Patient;
@@ -80,7 +82,7 @@ pub(super) struct Course<'a> {
     pub(super) plan: Option<&'a PlanDocument>,
     pub(super) treated_at: Option<Instant>,
     /// Who the patient is compared with, where the plan has a curve.
-    pub(super) cohort: Option<Cohort>,
+    pub(super) cohort: Option<Arc<Cohort>>,
     treated_day: Option<i64>,
     /// Uploads fed so far.
     fed: usize,
@@ -114,7 +116,7 @@ impl<'a> Course<'a> {
             plan_id,
             plan,
             treated_at,
-            cohort: rules.and_then(|(rules, treated)| patient.cohort(episode, treated, rules)),
+            cohort: rules.and_then(|(rules, treated)| patient.cohort(episode, treated, rules)).map(Arc::new),
             treated_day: None,
             fed: 0,
             slots_begun: 0,

@@ -1,7 +1,7 @@
 //! What the patient's scores added to curves and took from them again: so much of it as an edition holds is left out
 //! where the patient is judged by that edition.
 //!
-//! Packed, about 7 bytes for a score. Additions and removals stand in the order of their sequences and are never
+//! Packed, about 4 bytes for a score. Additions and removals stand in the order of their sequences and are never
 //! changed: an edition holds for good what was added and not yet taken when it was made.
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,9 @@ impl Entry {
     }
 }
 
+/// Most uploads take no more bytes.
+const ROOM: usize = 32;
+
 /// Of the first number of each step.
 const TAKE: u64 = 1;
 
@@ -68,44 +71,67 @@ impl OwnPart {
                         entry.taken = sequence;
                     }
                 }
-                What::Add { key, group_after, bin, index_hundredths } => {
+                What::Add { count, group_after, bin } => {
                     group = group.wrapping_add(group_after);
                     let group = Group::try_from(group).unwrap_or(0);
-                    entries.push(Entry {
-                        key,
-                        group,
-                        bin,
-                        index_hundredths,
-                        added: sequence,
-                        taken: u64::MAX,
-                    });
+                    for nth in 0..count {
+                        sequence = sequence.wrapping_add(u64::from(nth > 0));
+                        let Some((key, index_hundredths)) = read_index(&mut rest) else { return };
+                        entries.push(Entry {
+                            group,
+                            bin,
+                            key,
+                            index_hundredths,
+                            added: sequence,
+                            taken: u64::MAX,
+                        });
+                    }
                 }
             }
         }
     }
 
-    /// Notes that a contribution was added.
-    pub(super) fn add(&mut self, entries: &mut Vec<Entry>, sequence: u64, added: Entry) {
-        let group = entries.last().map_or(0, |last| i64::from(last.group));
+    /// Notes that the scores of a group were added, each a key and an index, the first at `sequence`.
+    pub(super) fn add(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        mut sequence: u64,
+        (group, bin): (Group, u16),
+        indices: &[(u32, i64)],
+    ) {
+        if indices.is_empty() {
+            return;
+        }
+        let before = entries.last().map_or(0, |last| i64::from(last.group));
         let out = &mut self.log.0;
-        write_varint(out, u64::from(added.key) << 1);
-        write_signed(out, i64::from(added.group) - group);
-        write_varint(out, u64::from(added.bin));
-        write_signed(out, added.index_hundredths);
-        self.finish(sequence);
-        entries.push(Entry { added: sequence, taken: u64::MAX, ..added });
+        if out.capacity() - out.len() < ROOM {
+            out.reserve_exact(4 * ROOM);
+        }
+        write_varint(out, (indices.len() as u64) << 1);
+        write_signed(out, i64::from(group) - before);
+        write_varint(out, u64::from(bin));
+        self.follow(sequence);
+        for (key, index_hundredths) in indices {
+            write_varint(&mut self.log.0, u64::from(*key));
+            write_signed(&mut self.log.0, *index_hundredths);
+            let (key, index_hundredths) = (*key, *index_hundredths);
+            entries.push(Entry { key, group, bin, index_hundredths, added: sequence, taken: u64::MAX });
+            self.last_sequence = sequence;
+            sequence += 1;
+        }
     }
 
     /// Notes that the contribution at `position` was taken out.
     pub(super) fn take(&mut self, entries: &mut [Entry], sequence: u64, position: usize) {
         write_varint(&mut self.log.0, (position as u64) << 1 | TAKE);
-        self.finish(sequence);
+        self.follow(sequence);
         if let Some(entry) = entries.get_mut(position) {
             entry.taken = sequence;
         }
     }
 
-    fn finish(&mut self, sequence: u64) {
+    /// Writes how far a sequence is after the last one.
+    fn follow(&mut self, sequence: u64) {
         write_varint(&mut self.log.0, sequence.wrapping_sub(self.last_sequence));
         self.last_sequence = sequence;
     }
@@ -163,28 +189,15 @@ impl OwnPart {
     }
 }
 
-impl Entry {
-    /// One to be added.
-    pub(super) fn new(key: u32, group: Group, bin: u16, index_hundredths: i64) -> Entry {
-        Entry { key, group, bin, index_hundredths, added: 0, taken: u64::MAX }
-    }
-
-    /// Whether both say the same of the same score.
-    pub(super) fn same(&self, other: &Entry) -> bool {
-        let of = |entry: &Entry| (entry.key, entry.group, entry.bin, entry.index_hundredths);
-        of(self) == of(other)
-    }
-}
-
 struct StepRead {
     what: What,
-    /// How far its sequence is after that of the step before.
+    /// How far its (first) sequence is after the last of the step before.
     after: u64,
 }
 
 enum What {
     Take(usize),
-    Add { key: u32, group_after: i64, bin: u16, index_hundredths: i64 },
+    Add { count: u64, group_after: i64, bin: u16 },
 }
 
 fn read_step(rest: &mut Reader<'_>) -> Option<StepRead> {
@@ -192,14 +205,13 @@ fn read_step(rest: &mut Reader<'_>) -> Option<StepRead> {
     let what = if first & TAKE == TAKE {
         What::Take(usize::try_from(first >> 1).ok()?)
     } else {
-        What::Add {
-            key: u32::try_from(first >> 1).ok()?,
-            group_after: rest.signed()?,
-            bin: u16::try_from(rest.varint()?).ok()?,
-            index_hundredths: rest.signed()?,
-        }
+        What::Add { count: first >> 1, group_after: rest.signed()?, bin: u16::try_from(rest.varint()?).ok()? }
     };
     Some(StepRead { what, after: rest.varint()? })
+}
+
+fn read_index(rest: &mut Reader<'_>) -> Option<(u32, i64)> {
+    Some((rest.small()?, rest.signed()?))
 }
 
 fn position_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u32 {
@@ -222,21 +234,21 @@ mod tests {
         let saq = own.key(&mut names, &cohort, "saq-7", None);
         let whole = own.key(&mut names, &cohort, "composite", Some("coronary-stent"));
         assert_eq!(own.key(&mut names, &cohort, "saq-7", None), saq);
-        own.add(&mut entries, 1_000, Entry::new(saq, 1, 2, 12_980));
-        own.add(&mut entries, 1_001, Entry::new(whole, 1, 2, -40));
-        own.add(&mut entries, 5_000, Entry::new(saq, 3, 4, 9_000));
+        own.add(&mut entries, 1_000, (1, 2), &[(saq, 12_980), (whole, -40)]);
+        own.add(&mut entries, 5_000, (3, 4), &[(saq, 9_000)]);
         own.take(&mut entries, 5_007, 0);
-        own.add(&mut entries, 5_008, Entry::new(saq, 1, 2, 13_000));
+        own.add(&mut entries, 5_008, (1, 2), &[(saq, 13_000)]);
         let bytes = postcard::to_allocvec(&own).unwrap();
         let restored: OwnPart = postcard::from_bytes(&bytes).unwrap();
         let mut read = Vec::new();
         restored.read(&mut read);
         assert_eq!(read, entries);
+        assert_eq!(read.iter().map(|entry| entry.added).collect::<Vec<_>>(), [1_000, 1_001, 5_000, 5_008]);
         let times: Vec<_> =
             restored.to_curve(&names, &read, "saq-7", None).map(|own| (own.added, own.taken)).collect();
         assert_eq!(times, [(1_000, 5_007), (5_000, u64::MAX), (5_008, u64::MAX)]);
         assert_eq!(restored.to_curve(&names, &read, "composite", Some("coronary-stent")).count(), 1);
         assert_eq!(restored.to_curve(&names, &read, "composite", Some("other")).count(), 0);
-        assert!(restored.log.0.len() <= 5 * 9, "{} bytes", restored.log.0.len());
+        assert!(restored.log.0.len() <= 35, "{} bytes", restored.log.0.len());
     }
 }

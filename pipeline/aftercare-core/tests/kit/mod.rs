@@ -235,9 +235,10 @@ impl Desk {
         let mut net = BTreeMap::new();
         for (sequence, contribution) in (1..).zip(&self.contributions) {
             assert_eq!(contribution.sequence, sequence, "numbered without a gap");
-            let Contribution { score_id, cohort, plan, bin, index_hundredths, take, .. } = contribution;
+            let Contribution { cohort, plan, bin, index_hundredths, take, .. } = contribution;
             let (cohort, plan) = (cohort.name(3).to_owned(), plan.as_deref().map(str::to_owned));
-            let count = net.entry((score_id.clone(), cohort, plan, *bin, *index_hundredths)).or_insert(0);
+            let count =
+                net.entry((contribution.score_id(), cohort, plan, *bin, *index_hundredths)).or_insert(0);
             *count += if *take { -1 } else { 1 };
             assert!((0..=1).contains(count), "{contribution:?}");
         }
