@@ -25,6 +25,12 @@ const DAY: i64 = 24 * HOUR;
 /// 2025-06-01 in Shanghai: eight hours before UTC's.
 const MIDNIGHT: i64 = 1_748_707_200_000;
 
+/// Metric, when measured, value.
+type Measured = (Metric, i64, f64);
+
+/// When an upload arrives, and what it holds.
+type Arrival = (i64, Vec<Measured>);
+
 /// A task, what is put before it, and what it wrote.
 struct Desk {
     broker: MemoryBroker,
@@ -110,9 +116,9 @@ impl Desk {
         self.put(ENROLMENTS, "enrolments", &enrolment);
     }
 
-    /// What a device measured: (metric, when, value).
-    fn measure(&mut self, device_id: &str, readings: &[(Metric, i64, f64)]) {
-        let reading = |(metric, measured_at, value): &(Metric, i64, f64)| {
+    /// What a device measured.
+    fn measure(&mut self, device_id: &str, readings: &[Measured]) {
+        let reading = |(metric, measured_at, value): &Measured| {
             let known = aftercare_core::metric::Metric::named(metric.as_str()).unwrap();
             wire::Reading { metric: *metric, value: *value, unit: known.unit(), measured_at: *measured_at }
         };
@@ -152,7 +158,7 @@ impl Desk {
 }
 
 /// Seven vital signs at these minutes.
-fn seven(at: i64, temperature: f64) -> Vec<(Metric, i64, f64)> {
+fn seven(at: i64, temperature: f64) -> Vec<Measured> {
     vec![
         (Metric::RespirationRate, at, 22.0),
         (Metric::OxygenSaturation, at + MINUTE, 91.0),
@@ -208,7 +214,7 @@ fn a_steep_rise_is_a_surge_until_a_late_reading_denies_it() {
 }
 
 /// Twelve days: pulse around 60, the last one at 75; three doses a day, one of them forgotten on day 3.
-fn twelve_days() -> Vec<(i64, Vec<(Metric, i64, f64)>)> {
+fn twelve_days() -> Vec<Arrival> {
     let mut uploads = Vec::new();
     for day in 0..12 {
         let at = MIDNIGHT + day * DAY + 9 * HOUR;
@@ -222,7 +228,7 @@ fn twelve_days() -> Vec<(i64, Vec<(Metric, i64, f64)>)> {
     uploads
 }
 
-fn after_twelve_days(arrivals: &[(i64, Vec<(Metric, i64, f64)>)], crash_every: usize) -> Desk {
+fn after_twelve_days(arrivals: &[Arrival], crash_every: usize) -> Desk {
     let mut desk = Desk::new();
     desk.tick(MIDNIGHT);
     desk.enrol(1, "Asia/Shanghai", 1);
