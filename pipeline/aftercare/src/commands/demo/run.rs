@@ -126,7 +126,7 @@ fn show(
         days: args.days,
         wearers_permille: WEARERS_PERMILLE,
         bad_records: args.bad_records,
-        sessions: false,
+        sessions: true,
         tick_minutes: TICK_MINUTES,
         ..Settings::default()
     };
