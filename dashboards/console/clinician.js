@@ -82,8 +82,7 @@ export function payment(entries, clinician, upload) {
     const parts = [...by].map(([component, own]) => `${component} ${words.money(own.reduce((sum, e) => sum + e.amount_minor, 0), '').trim()}`);
     return h('span', { class: 'better' }, `✓ ${words.money(total, lines[0].currency)}`, parts.length > 1 ? ` (${parts.join(', ')})` : '');
   }
-  const reversed = new Set(entries.map((entry) => entry.reverses));
-  const held = entries.find((entry) => entry.kind === 'held' && !entry.reverses && !reversed.has(entry.entry_id));
+  const held = entries.find((entry) => words.stands(entry, entries));
   if (held) return `not paid: ${words.reason(held.reason ?? 'held')}`;
   return upload.index === null ? 'not paid: no index' : 'not paid: outside the contract';
 }

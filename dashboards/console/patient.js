@@ -124,9 +124,9 @@ function reviews(all) {
 }
 
 function entries(all) {
-  const shown = all.filter((entry) => entry.kind === 'line' || entry.kind === 'held');
+  const shown = all.filter((entry) => entry.kind === 'line' || words.stands(entry, all));
   if (!shown.length) return h('p', { class: 'muted' }, 'No lines yet.');
-  const row = (entry) => [entry.service_period ?? '–', (entry.component ?? '').replaceAll('_', ' ') + (entry.reverses ? ' (reversal)' : ''),
+  const row = (entry) => [entry.service_period ?? '–', (entry.component ?? '').replaceAll('_', ' ') + (entry.kind === 'line' && entry.reverses ? ' (reversal)' : ''),
     entry.payer ?? '–', entry.payee ?? '–', entry.kind === 'held' ? 'held' : words.money(entry.amount_minor, entry.currency), why(entry)];
   return table('Money lines, newest first', ['Month', 'What', 'From', 'To', 'Amount#', 'Why'], shown.map(row));
 }

@@ -86,6 +86,8 @@ const REASONS = {
   beyond_warranty_no_consent: 'after the warranty, without consent to pay',
   free_monitoring: 'free monitoring',
   late_fact: 'a fact that came later',
+  recomputed: 'a fact changed before the month was closed',
+  corrected: 'a fact changed after the month was closed',
 };
 
 const plain = (code) => {
@@ -100,6 +102,9 @@ export const instrument = (code) => INSTRUMENTS[code] ?? code;
 export const metric = (code) => METRICS[code] ?? plain(code);
 export const reason = (code) => REASONS[code] ?? plain(code).toLowerCase();
 export const severity = (code) => plain(code);
+/** Whether a held line still waits: neither settled nor replaced by a later reason. */
+export const stands = (entry, all) => entry.kind === 'held' && entry.reason !== 'settled' && entry.reason !== 'withdrawn'
+  && !all.some((later) => later.kind === 'held' && later.reverses === entry.entry_id);
 export const unit = (code) => UNITS[code] ?? code.replaceAll(/[{}]/g, '');
 
 /** Three figures at most after rounding, more only for large whole numbers. */

@@ -143,9 +143,9 @@ impl std::iter::Sum for Minor {
 /// How many decimals the currency of an ISO 4217 code has; `None` for codes that are not known here.
 pub fn currency_decimals(code: &str) -> Option<u32> {
     match code {
-        "JPY" | "KRW" | "VND" => Some(0),
+        "JPY" | "KRW" | "VND" | "CLP" => Some(0),
         "CNY" | "EUR" | "GBP" | "USD" | "CHF" | "HKD" | "SGD" | "INR" => Some(2),
-        "KWD" | "BHD" => Some(3),
+        "KWD" | "BHD" | "JOD" | "OMR" | "TND" => Some(3),
         _ => None,
     }
 }

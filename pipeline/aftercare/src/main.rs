@@ -62,6 +62,8 @@ enum Command {
     Audit(commands::audit::Args),
     /// Look at dead letters, replay or discard them.
     Dlq(commands::dlq::Args),
+    /// Bill a manufacturer's month: sums, the invoice as CSV, each entry explained.
+    Bill(commands::bill::Args),
     /// Measure: readings and responses per second beside a bare consumer, and latency.
     Bench(commands::bench::Args),
     /// ClickHouse's own process; started by the embedded engines.
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => commands::simulate::run(&config, &args),
         Command::Audit(args) => commands::audit::run(&config, &args),
         Command::Dlq(args) => commands::dlq::run(&config, &args),
+        Command::Bill(args) => commands::bill::run(&config, &args),
         Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),
     };

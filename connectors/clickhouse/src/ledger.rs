@@ -1,0 +1,115 @@
+//! The ledger as bills are made of it.
+
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::{Store, StoreError};
+
+/// One entry, as the table `ledger` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Row, Deserialize, Serialize)]
+pub struct BillEntry {
+    /// Id.
+    pub entry_id: String,
+    /// line, held, posting or marker.
+    pub kind: String,
+    /// Contract document.
+    pub contract: Option<String>,
+    /// Version that prices it.
+    pub contract_version: Option<i32>,
+    /// Component.
+    pub component: Option<String>,
+    /// What was rounded once and split.
+    pub component_id: Option<String>,
+    /// Patient, pseudonymous.
+    pub patient_id: Option<String>,
+    /// Episode of care.
+    pub episode_id: Option<String>,
+    /// Line: who owes. Posting: in whose books it is.
+    pub payer: Option<String>,
+    /// Line: who is owed.
+    pub payee: Option<String>,
+    /// Posting: account that is debited.
+    pub debit_account: Option<String>,
+    /// Posting: account that is credited.
+    pub credit_account: Option<String>,
+    /// Signed, minor units of the currency.
+    pub amount_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// Month in which the trigger happened.
+    pub service_period: Option<String>,
+    /// Month in which it is booked.
+    pub booking_period: Option<String>,
+    /// Why it is held, reversed or booked later.
+    pub reason: Option<String>,
+    /// Entry that it reverses or replaces.
+    pub reverses: Option<String>,
+    /// Manufacturer of the episode's device.
+    pub manufacturer: Option<String>,
+    /// What it rests on.
+    pub evidence: Vec<BillEvidence>,
+}
+
+/// Name, value, unit, record id, record revision.
+pub type BillEvidence = (String, String, String, Option<String>, Option<i32>);
+
+const COLUMNS: &str = "SELECT entry_id, toString(kind) AS kind, contract, contract_version, component, component_id, \
+     patient_id, episode_id, payer, payee, debit_account, credit_account, amount_minor, toString(currency) AS currency, \
+     service_period, booking_period, reason, reverses, manufacturer, evidence FROM ledger AS l FINAL";
+
+impl Store {
+    /// The lines and postings booked in a month (as `2026-01`), of one payer or of all, by patient, component and id.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn booked(&self, month: &str, payer: Option<&str>) -> Result<Vec<BillEntry>, StoreError> {
+        let sql = format!(
+            "{COLUMNS} WHERE booking_period = {{month: String}} AND l.kind IN ('line', 'posting') \
+             AND (payer = {{payer: String}} OR {{payer: String}} = '') \
+             ORDER BY patient_id, component_id, entry_id"
+        );
+        let query =
+            self.client.query_raw(&sql).param("month", month).param("payer", payer.unwrap_or_default());
+        self.timed("read a month of the ledger", query.fetch_all::<BillEntry>()).await
+    }
+
+    /// What is held of services up to a month, of one manufacturer's devices (and of devices that are not known) or of
+    /// all: neither settled nor replaced by a later entry.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn held(&self, month: &str, manufacturer: Option<&str>) -> Result<Vec<BillEntry>, StoreError> {
+        let sql = format!(
+            "{COLUMNS} WHERE l.kind = 'held' AND booking_period <= {{month: String}} \
+             AND reason NOT IN ('settled', 'withdrawn') \
+             AND (ifNull(manufacturer, {{manufacturer: String}}) = {{manufacturer: String}} \
+             OR {{manufacturer: String}} = '') \
+             AND entry_id NOT IN (SELECT assumeNotNull(reverses) FROM ledger WHERE kind = 'held' AND reverses IS NOT NULL) \
+             ORDER BY patient_id, component_id, entry_id"
+        );
+        let query = self.client.query_raw(&sql).param("month", month);
+        let query = query.param("manufacturer", manufacturer.unwrap_or_default());
+        self.timed("read what is held", query.fetch_all::<BillEntry>()).await
+    }
+
+    /// One entry by its id.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn ledger_entry(&self, entry_id: &str) -> Result<Option<BillEntry>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE entry_id = {{entry: String}}");
+        let query = self.client.query_raw(&sql).param("entry", entry_id);
+        self.timed("look for an entry of the ledger", query.fetch_optional::<BillEntry>()).await
+    }
+
+    /// How many tasks have answered a closing.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn closing_markers(&self, closing_id: &str) -> Result<u64, StoreError> {
+        let sql =
+            "SELECT uniqExact(entry_id) FROM ledger WHERE kind = 'marker' AND closing_id = {closing: String}";
+        let query = self.client.query_raw(sql).param("closing", closing_id);
+        self.timed("count the answers to a closing", query.fetch_one::<u64>()).await
+    }
+}
