@@ -8,7 +8,7 @@ use aftercare_stream::log::TaskLog;
 
 use crate::decode::Decoded;
 use crate::error::TaskError;
-use crate::state::PatientNo;
+use crate::state::{DeviceNo, PatientNo};
 use crate::task::Task;
 
 impl<L: TaskLog> Task<L> {
@@ -27,22 +27,25 @@ impl<L: TaskLog> Task<L> {
             (Body::Enrolment(_), Verdict::Accepted) => self.reattribute_reviews(patient)?,
             _ => {}
         }
+        self.follow_alerts(patient, decoded, verdict)?;
         self.follow_ledger(patient, Some((decoded, verdict)))
     }
 
     /// New editions of curves judged scores of a patient anew: `self.changes` holds those that changed.
     pub(crate) fn follow_judged(&mut self, patient: PatientNo) -> Result<(), TaskError> {
+        self.alert_scores(patient)?;
         self.follow_ledger(patient, None)
     }
 
-    /// Hands on what the patient's vital signs say: when a 5-minute window is issued, and when a day is over.
-    pub(crate) fn follow_vital(&mut self, _patient: PatientNo, _fact: &VitalFact) -> Result<(), TaskError> {
-        Ok(())
+    /// Hands on what the vital signs of a device's patient say: when a 5-minute window is issued, and when a day is over.
+    pub(crate) fn follow_vital(&mut self, device: DeviceNo, fact: &VitalFact) -> Result<(), TaskError> {
+        self.alert_vital(device, fact)
     }
 
     /// At a tick, after what waited was taken and windows were issued: books whose time has come.
     pub(crate) fn follow_tick(&mut self) -> Result<(), TaskError> {
         self.sessions_tick()?;
+        self.alerts_tick()?;
         self.ledger_tick()
     }
 }

@@ -3,6 +3,7 @@
 //! Read `task.rs` for the turn of the loop, `input.rs` for what happens to a record, first to last, and `follow.rs` for what
 //! follows from it.
 
+mod alerts;
 mod backlog;
 pub mod config;
 mod curves;

@@ -1,5 +1,6 @@
 //! The hot path: wearable readings into windows.
 
+use aftercare_core::facts::Source;
 use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
@@ -233,7 +234,6 @@ impl<L: TaskLog> Task<L> {
         let metric = Metric::at(series.metric).expect("only known metrics have series");
         let target = self.library.vitals().and_then(|rules| rules.target(metric));
         let Some(row) = WindowRow::of_points(entry.index, &entry.points, target) else { return Ok(()) };
-        let patient = device.patient;
         self.write_window(window.device(), metric, &row)?;
         let device = self.state.device_mut(window.device());
         let entry = device.window_mut(window).expect("it was just read");
@@ -243,7 +243,7 @@ impl<L: TaskLog> Task<L> {
         let (readings, mean, min, max) = (stats.readings, stats.mean, stats.min, stats.max);
         let fact = VitalFact::Window { metric, device: device.shared_id(), start, readings, mean, min, max };
         self.longer_is_due(window.device());
-        self.follow_vital(patient, &fact)?;
+        self.follow_vital(window.device(), &fact)?;
         self.issue_moments(window.device(), metric, window.index())
     }
 
@@ -466,10 +466,14 @@ impl<L: TaskLog> Task<L> {
     }
 }
 
-pub(crate) fn source_word(source: u8) -> &'static str {
+pub(crate) fn source_of(source: u8) -> Source {
     match source {
-        1 => "import",
-        2 => "simulated",
-        _ => "live",
+        1 => Source::Import,
+        2 => Source::Simulated,
+        _ => Source::Live,
     }
+}
+
+pub(crate) fn source_word(source: u8) -> &'static str {
+    source_of(source).as_str()
 }

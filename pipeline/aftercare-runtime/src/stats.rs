@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use aftercare_core::alert::{AlertChange, Happening};
+use aftercare_core::documents::{RULE_KINDS, Severity};
 use aftercare_core::patient::Verdict;
 
 use crate::topics::COUNT;
@@ -62,6 +64,10 @@ pub struct TaskStats {
     pub curve_violations: AtomicU64,
     /// By topic: when the newest record taken was written, ms since 1970 UTC, while more of them wait; 0 when none do.
     pub behind_from: [AtomicI64; COUNT],
+    /// Alerts by what happened (`ALERTS`), severity (as in `Severity::ALL`) and kind of rule (as in `RULE_KINDS`).
+    pub alerts: [[[AtomicU64; RULE_KINDS.len()]; Severity::ALL.len()]; ALERTS.len()],
+    /// Alerts that are open, by severity and kind of rule.
+    pub alerts_open: [[AtomicI64; RULE_KINDS.len()]; Severity::ALL.len()],
     pub tick: AtomicI64,
     /// 0 starting, 1 restoring, 2 waiting for a tick, 3 running, 4 ended.
     pub phase: AtomicU64,
@@ -72,9 +78,34 @@ impl TaskStats {
         counter.fetch_add(n, Relaxed);
     }
 
+    /// The state was read: these alerts are open.
+    pub(crate) fn set_open_alerts(&self, open: impl Iterator<Item = (Severity, u8)>) {
+        self.alerts_open.iter().flatten().for_each(|counter| counter.store(0, Relaxed));
+        for (severity, kind) in open {
+            let severity = Severity::ALL.iter().position(|own| *own == severity).unwrap_or(0);
+            let counter = self.alerts_open.get(severity).and_then(|by| by.get(usize::from(kind)));
+            counter.into_iter().for_each(|counter| {
+                counter.fetch_add(1, Relaxed);
+            });
+        }
+    }
+
     /// The transaction that counted this is committed.
     pub(crate) fn count(&self, counted: &Counted) {
-        let Counted { outputs, verdicts, readings, dead_letters, forwarded } = counted;
+        let Counted { outputs, verdicts, readings, dead_letters, forwarded, alerts } = counted;
+        for (happening, severity, kind) in alerts {
+            let counter = self.alerts.get(*happening).and_then(|by| by.get(*severity)?.get(*kind));
+            counter.into_iter().for_each(|counter| Self::add(counter, 1));
+            let change = match ALERTS.get(*happening) {
+                Some(&"raised") => 1,
+                Some(&"closed") => -1,
+                _ => 0,
+            };
+            let open = self.alerts_open.get(*severity).and_then(|by| by.get(*kind));
+            open.into_iter().for_each(|open| {
+                open.fetch_add(change, Relaxed);
+            });
+        }
         let pairs = self.outputs.iter().zip(outputs).chain(self.verdicts.iter().zip(verdicts));
         let pairs = pairs.chain(self.readings.iter().zip(readings));
         let pairs = pairs.chain(self.dead_letters.iter().zip(dead_letters));
@@ -92,7 +123,26 @@ pub(crate) struct Counted {
     pub(crate) readings: [u64; 9],
     pub(crate) dead_letters: [u64; REASONS_MAX],
     pub(crate) forwarded: u64,
+    /// Positions of what happened, of the severity, of the rule's kind.
+    pub(crate) alerts: Vec<(usize, usize, usize)>,
 }
+
+impl Counted {
+    /// Counts what happened to an alert.
+    pub(crate) fn alert(&mut self, change: &AlertChange) {
+        let happening = match change.happening {
+            Happening::Raised => 0,
+            Happening::Escalated => 1,
+            Happening::Closed => 2,
+            Happening::Changed => return,
+        };
+        let severity = Severity::ALL.iter().position(|own| *own == change.severity);
+        self.alerts.push((happening, severity.unwrap_or(0), usize::from(change.kind)));
+    }
+}
+
+/// What happens to alerts, in the order of `TaskStats::alerts`.
+pub const ALERTS: [&str; 3] = ["raised", "escalated", "closed"];
 
 /// Words of `TaskStats::verdicts`, in order.
 pub const VERDICTS: [&str; 7] =

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
 use aftercare_core::patient::Changes;
+use aftercare_core::time::Instant;
 use aftercare_core::warranty::Entry;
 use aftercare_core::zone::Zones;
 use aftercare_schemas::codec;
@@ -72,6 +73,8 @@ pub struct Task<L: TaskLog> {
     /// When a control record was last read, by the clock.
     control_read_at: i64,
     contracts_at: ResumeAt,
+    /// The open transaction raised what can't wait: it ends with the batch.
+    pub(crate) is_urgent: bool,
 }
 
 impl<L: TaskLog> Task<L> {
@@ -101,6 +104,7 @@ impl<L: TaskLog> Task<L> {
             next_tick_at: 0,
             control_read_at: 0,
             contracts_at: ResumeAt(0),
+            is_urgent: false,
             config,
         }
     }
@@ -179,6 +183,8 @@ impl<L: TaskLog> Task<L> {
             self.state.meta.incarnation = self.config.incarnation;
         }
         self.pen.resume(&self.state.meta);
+        let tick = Instant(self.state.meta.tick);
+        self.stats.set_open_alerts(self.state.alerts.iter().flat_map(|book| book.open(tick)));
         let known = self.state.meta.positions().get(CONTRACTS);
         let until = (known != ResumeAt(0)).then_some(known);
         let library = &mut self.library;
@@ -319,7 +325,9 @@ impl<L: TaskLog> Task<L> {
     fn commit_is_due(&self, caught_up: bool) -> bool {
         let Some(since) = self.open_since else { return false };
         let open_ms = (self.clock)() - since;
-        if caught_up {
+        if self.is_urgent {
+            true
+        } else if caught_up {
             self.open_records <= self.config.commit_records_small || open_ms >= self.config.commit_ms_min
         } else {
             open_ms >= self.config.commit_ms_busy
@@ -431,6 +439,7 @@ impl<L: TaskLog> Task<L> {
         self.tx.committed();
         self.open_since = None;
         self.open_records = 0;
+        self.is_urgent = false;
         self.committed(began, changed, cut)
     }
 
@@ -475,6 +484,7 @@ impl<L: TaskLog> Task<L> {
         self.counted = Counted::default();
         self.open_since = None;
         self.open_records = 0;
+        self.is_urgent = false;
         self.resume()
     }
 }

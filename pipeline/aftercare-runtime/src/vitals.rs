@@ -314,7 +314,7 @@ impl<L: TaskLog> Task<L> {
                 self.zones.of(self.state.patient(patient).patient.time_zone_at(start)).day_span(start).end;
             if let Some(robust_z) = found.robust_z {
                 let (value, median) = (found.value, found.median);
-                self.follow_vital(patient, &VitalFact::Deviation { metric, at, value, median, robust_z })?;
+                self.follow_vital(no, &VitalFact::Deviation { metric, at, value, median, robust_z })?;
             }
         }
         Ok(())
@@ -338,7 +338,7 @@ impl<L: TaskLog> Task<L> {
             parts: vec![scale("due", due), scale("taken", taken)],
         };
         self.write_vital(no, &row)?;
-        self.follow_vital(patient, &VitalFact::Adherence { day_start: day.start, taken, due })
+        self.follow_vital(no, &VitalFact::Adherence { day_start: day.start, taken, due })
     }
 
     /// What a 5-minute window that was just issued says together with those around it.
@@ -425,7 +425,7 @@ impl<L: TaskLog> Task<L> {
         self.write_vital(no, &row)?;
         let Some(News2At { measured_at, news2 }) = found else { return Ok(()) };
         let (score, any_three) = (news2.score, news2.any_three());
-        self.follow_vital(patient, &VitalFact::News2 { at: measured_at, score, any_three, parts })
+        self.follow_vital(no, &VitalFact::News2 { at: measured_at, score, any_three, parts })
     }
 
     fn issue_surge(&mut self, no: DeviceNo, slot: i64, slots: i64, rise: f64) -> Result<(), TaskError> {
@@ -456,7 +456,7 @@ impl<L: TaskLog> Task<L> {
         self.write_vital(no, &row)?;
         let Some(Surge { from, to, minutes }) = found else { return Ok(()) };
         let at = window_start(slot + 1);
-        self.follow_vital(patient, &VitalFact::Surge { at, from, to, minutes })
+        self.follow_vital(no, &VitalFact::Surge { at, from, to, minutes })
     }
 
     /// Whether what holds about a moment differs from what was issued about it. A book that would say nothing is not

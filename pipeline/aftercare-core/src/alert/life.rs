@@ -358,7 +358,8 @@ impl Alert {
             self.raised_at = tick;
             self.start_clock(tick);
         }
-        Some(if came_back { Happening::Raised } else { Happening::Changed })
+        let is_raised = came_back && self.status(tick).is_open();
+        Some(if is_raised { Happening::Raised } else { Happening::Changed })
     }
 
     /// The row.

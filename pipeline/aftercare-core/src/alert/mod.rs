@@ -59,6 +59,11 @@ struct Place<'a> {
 }
 
 impl<'a> Now<'a> {
+    /// Whether a policy watches the patient.
+    pub fn is_watched(&self) -> bool {
+        self.episodes.iter().any(|episode| self.place(episode.id).is_some())
+    }
+
     /// What watches the episode; `None`: it has ended, or nothing does.
     fn place(&self, episode_id: &str) -> Option<Place<'a>> {
         let episode = self.episodes.iter().find(|episode| episode.id == episode_id)?;

@@ -51,6 +51,11 @@ impl<B: Book> Books<B> {
         Some(&self.entries.get(no as usize)?.as_ref()?.book)
     }
 
+    /// All books, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &B> {
+        self.entries.iter().flatten().map(|entry| &entry.book)
+    }
+
     /// The number after the last book.
     #[expect(dead_code, reason = "no kind of book asks for it yet")]
     pub(crate) fn next_no(&self) -> u32 {

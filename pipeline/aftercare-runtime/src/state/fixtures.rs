@@ -1,6 +1,7 @@
 //! Every released encoding of the state stays readable: `tests/state/vN.bin` holds one entry of each table as version
 //! N wrote it. A new encoding adds a file; none is ever changed.
 
+use aftercare_core::alert::Now;
 use aftercare_core::clinician::{Offer, SessionChanges, SessionFact, Terms};
 use aftercare_core::curve::Curves;
 use aftercare_core::documents::Library;
@@ -157,6 +158,15 @@ fn sample_with_books() -> TaskState {
     reviews.change(&mut tx, 0, |book| {
         book.take(&head(InputKind::SessionVerdict, "s1"), &verdict, began_at, &entry.patient);
     });
+    let (alerts, entry) = state.alerts_and_patient(PatientNo(0));
+    let (episodes, mut rows) = (entry.patient.episodes(began_at), Vec::new());
+    let now = Now { tick: began_at, library: &library, episodes: &episodes };
+    alerts.change(&mut tx, 0, |book| {
+        book.take_verdict(&now, &head(InputKind::SessionVerdict, "s1"), &verdict, &mut rows);
+        let fact = EnrolmentFact { episode_id: "episode-1", ..EnrolmentFact::default() };
+        book.take_enrolment(&now, &fact, Source::Live);
+    });
+    assert_eq!(rows.len(), 1, "the superficial session is an alert");
     count(&mut state.cohorts);
     let mut points = Points::default();
     points.insert(10, Micros::from_units(61.5).unwrap());

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::hint::black_box;
 
+use aftercare_core::alert::AlertBook;
 use aftercare_core::clinician::ReviewBook;
 use aftercare_core::patient::Patient;
 use aftercare_core::time::Instant;
@@ -48,8 +49,9 @@ const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
 /// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
-const SHELVES: usize = 9;
+const SHELVES: usize = 10;
 const VITALS: u8 = 5;
+const ALERTS: u8 = 6;
 const LEDGER: u8 = 9;
 const CLOSINGS: u8 = 10;
 const REVIEWS: u8 = 13;
@@ -110,6 +112,7 @@ pub(crate) struct TaskState {
     pub(crate) sweeps: BTreeSet<(i64, DeviceNo)>,
     /// What vital signs say beyond their live windows, by patient.
     pub(crate) vitals: Books<VitalBook>,
+    pub(crate) alerts: Books<AlertBook>,
     pub(crate) ledgers: Books<LedgerBook>,
     /// One for the task.
     pub(crate) closings: Books<Closings>,
@@ -143,6 +146,15 @@ impl Book for Closings {
 
     fn next_due(&self) -> Option<Instant> {
         None
+    }
+}
+
+impl Book for AlertBook {
+    const NAME: &'static str = "alerts";
+    const TABLE: u8 = ALERTS;
+
+    fn next_due(&self) -> Option<Instant> {
+        AlertBook::next_due(self)
     }
 }
 
@@ -230,6 +242,12 @@ impl TaskState {
         self.patients[no.0 as usize].as_mut().expect("a patient's number comes from the table")
     }
 
+    /// The alerts, to be changed, and the patient whom they are about.
+    pub(crate) fn alerts_and_patient(&mut self, no: PatientNo) -> (&mut Books<AlertBook>, &PatientEntry) {
+        let patient = self.patients[no.0 as usize].as_ref();
+        (&mut self.alerts, patient.expect("a patient's number comes from the table"))
+    }
+
     /// The reviews, to be changed, and the patient whom they are about.
     pub(crate) fn reviews_and_patient(&mut self, no: PatientNo) -> (&mut Books<ReviewBook>, &PatientEntry) {
         let patient = self.patients[no.0 as usize].as_ref();
@@ -282,6 +300,7 @@ impl TaskState {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves();
         [
             &self.vitals,
+            &self.alerts,
             &self.ledgers,
             &self.closings,
             &self.reviews,
@@ -298,6 +317,7 @@ impl TaskState {
         let [sources, ahead, leaves, cells] = self.cohorts.shelves_mut();
         [
             &mut self.vitals,
+            &mut self.alerts,
             &mut self.ledgers,
             &mut self.closings,
             &mut self.reviews,
