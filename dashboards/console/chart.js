@@ -70,6 +70,9 @@ export function trajectory({ name, points }, { width, height, mark }) {
     points.map(dot));
 }
 
+/** Days without a reading for longer than this leave a gap. */
+const GAP_MS = 3.5 * 86_400_000;
+
 /** One vital sign by day: range and mean. */
 export function vital(days, label) {
   const [width, height] = [220, 64];
@@ -78,11 +81,16 @@ export function vital(days, label) {
   const [low, high] = [Math.min(...days.map((day) => day.min)), Math.max(...days.map((day) => day.max))];
   const x = (time) => box.left + ((time - first) / Math.max(1, last - first)) * (width - box.left - box.right);
   const y = (value) => box.top + ((high - value) / Math.max(1e-9, high - low)) * (height - box.top - box.bottom);
-  const line = (side) => days.map((day) => [x(day.day_start), y(day[side])]);
+  const runs = [];
+  for (const [at, day] of days.entries()) {
+    if (at === 0 || day.day_start - days[at - 1].day_start > GAP_MS) runs.push([]);
+    runs.at(-1).push(day);
+  }
+  const line = (run, side) => run.map((day) => [x(day.day_start), y(day[side])]);
+  const closed = (run) => `${path(line(run, 'max'))}${path(line(run, 'min').reverse()).replace('M', 'L')}Z`;
   const newest = [x(last), y(days.at(-1).mean)];
   // stretched to its place; a line without length is a dot that stays round
   return s('svg', { class: 'chart stretched', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
-    s('path', { class: 'range', d: `${path(line('max'))}${path(line('min').reverse()).replace('M', 'L')}Z` }),
-    s('path', { class: 'index', d: path(line('mean')) }),
+    runs.map((run) => [s('path', { class: 'range', d: closed(run) }), s('path', { class: run.length > 1 ? 'index' : 'single', d: path([...line(run, 'mean'), ...line(run, 'mean').slice(0, 1)].slice(0, Math.max(2, run.length))) })]),
     s('path', { class: 'newest', d: path([newest, newest]) }));
 }

@@ -88,15 +88,25 @@ function alerts(all, live) {
   return table('Alerts, newest first', ['Severity', 'What', 'Why', 'Raised', 'State'], all.map(row));
 }
 
+/** What counts something is shown as the day's sum; doses are told by the adherence below. */
+const SUMS = new Set(['steps', 'sleep_duration']);
+const ELSEWHERE = new Set(['doses_taken', 'doses_due']);
+
+function asShown(day) {
+  const sum = day.mean * day.readings;
+  return SUMS.has(day.metric) ? { ...day, mean: sum, min: sum, max: sum } : day;
+}
+
 function multiples(days) {
-  const by = Map.groupBy(days, (day) => day.metric);
-  return [...by].map(([metric, own]) => {
+  const by = Map.groupBy(days.filter((day) => !ELSEWHERE.has(day.metric)).map(asShown), (day) => day.metric);
+  return [...by].sort(([a], [b]) => (words.metric(a) < words.metric(b) ? -1 : 1)).map(([metric, own]) => {
     const last = own.at(-1);
     const text = `${words.number(last.mean)} ${words.unit(last.unit)}`;
+    const [low, high] = [Math.min(...own.map((day) => day.min)), Math.max(...own.map((day) => day.max))];
     return h('figure', {},
       h('figcaption', {}, h('span', {}, words.metric(metric)), h('strong', {}, text)),
       vital(own, `${words.metric(metric)}, daily mean and range, ${own.length} days, newest ${text}`),
-      h('p', { class: 'muted' }, `${words.date(own[0].day_start)} to ${words.date(last.day_start)}, ${words.number(Math.min(...own.map((d) => d.min)))} to ${words.number(Math.max(...own.map((d) => d.max)))}`));
+      h('p', { class: 'muted' }, `${words.date(own[0].day_start)} to ${words.date(last.day_start)}, ${words.number(low)} to ${words.number(high)}`));
   });
 }
 
@@ -124,17 +134,19 @@ function reviews(all) {
 }
 
 function entries(all) {
+  // lines with their reversals, and of what is held only how it stands now
   const shown = all.filter((entry) => entry.kind === 'line' || words.stands(entry, all));
   if (!shown.length) return h('p', { class: 'muted' }, 'No lines yet.');
-  const row = (entry) => [entry.service_period ?? '–', (entry.component ?? '').replaceAll('_', ' ') + (entry.kind === 'line' && entry.reverses ? ' (reversal)' : ''),
-    entry.payer ?? '–', entry.payee ?? '–', entry.kind === 'held' ? 'held' : words.money(entry.amount_minor, entry.currency), why(entry)];
+  const row = (entry) => [entry.service_period ?? '–', entry.kind === 'held' ? 'not paid' : (entry.component ?? '').replaceAll('_', ' ') + (entry.reverses ? ' (reversal)' : ''),
+    entry.payer ?? '–', entry.payee ?? '–', entry.kind === 'held' ? '–' : words.money(entry.amount_minor, entry.currency), why(entry)];
   return table('Money lines, newest first', ['Month', 'What', 'From', 'To', 'Amount#', 'Why'], shown.map(row));
 }
 
 /** What an entry rests on, in one line. */
 export function why(entry) {
   const of = (name) => entry.evidence.find((fact) => fact.name === name)?.value;
-  const parts = [entry.reason && words.reason(entry.reason), of('slot') && `slot ${of('slot')}`, of('index') && `index ${of('index')}`,
-    of('expected') && `expected ${of('expected')}`, of('ratio') && `ratio ${of('ratio')}`, of('share') && `share ${of('share')}`];
+  const rounded = (name) => of(name) && words.number(Number(of(name)));
+  const parts = [entry.reason && words.reason(entry.reason), of('slot') && `slot ${of('slot')}`, of('index') && `index ${rounded('index')}`,
+    of('expected') && `expected ${rounded('expected')}`, of('ratio') && `ratio ${of('ratio')}`, of('share') && `share ${of('share')}`];
   return parts.filter(Boolean).join(', ') || '–';
 }

@@ -67,6 +67,8 @@ const REASONS = {
   imported: 'history, not billed',
   missing_answers: 'answers are missing',
   no_baseline: 'no baseline, so no index',
+  missing_parts: 'a questionnaire of the composite is missing',
+  withdrawn: 'the upload was withdrawn',
   before_first_slot: 'before the first two weeks that count',
   not_first_in_slot: 'a second upload in the same two weeks',
   awaiting_review: 'waits for a review',

@@ -97,9 +97,11 @@ function entries() {
     ],
     ...changes,
   });
+  // what is held is replaced, never changed
+  const held = (entry_id, reason, reverses) => line('held', null, 0, { kind: 'held', payee: null, entry_id, reason, reverses, service_period: '2026-02',
+    evidence: [{ name: 'slot', value: '20', unit: '', record_id: null }, { name: 'index', value: '84.24462809917353', unit: '%', record_id: 'u-000017-20' }] });
   return [
-    line('fee', 'p-000017', 0, { kind: 'held', payee: null, amount_minor: 0, entry_id: 'slot-20/held', reason: 'review_too_short', service_period: null,
-      evidence: [{ name: 'slot', value: '20', unit: '', record_id: null }, { name: 'index', value: '84', unit: '%', record_id: 'u-000017-20' }] }),
+    held('slot-20/held/2', 'review_too_short', 'slot-20/held/1'), held('slot-20/held/1', 'awaiting_review', null),
     line('fee', 'm-alpha', 6400), line('fee', 'p-000017', 1600), line('adjustment', 'm-alpha', 1280), line('adjustment', 'p-000017', 320),
   ];
 }
