@@ -45,11 +45,10 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The id under which this is delivered: the alert's, and how often it was escalated. A repetition has the same one,
-    /// whatever revision it comes from.
+    /// The id under which this is delivered: the alert's, and its revision. A repetition has the same one.
     #[must_use]
     pub fn message_id(&self) -> String {
-        format!("{}/{}", self.alert_id, self.escalations)
+        format!("{}/{}", self.alert_id, self.revision)
     }
 
     /// A short name of the alert that says nothing by itself: 16 hexadecimal digits.

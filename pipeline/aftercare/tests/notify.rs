@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aftercare_kafka::ownership::committed;
 use aftercare_schemas::{codec, wire};
@@ -186,6 +186,8 @@ fn everybody_is_told_in_the_end_and_nobody_waits_for_another() {
     );
     let stack = Stack::start(2, &settings);
     let mut notifier = Notifier::start(&stack);
+    let settled = || fs::read_to_string(stack.folder().join("notify.log")).ok()?.find("told from here");
+    wait_until("the notifier to own its partitions", LIMIT, settled);
     let historic = wire::Alert { historic: true, ..alert("e-1/single-answer/u-0", 1, "open", 0) };
     let imported = wire::Alert { source: "import", ..alert("e-1/single-answer/u-9", 1, "open", 0) };
     let info = wire::Alert { severity: "info", ..alert("e-1/single-answer/u-8", 1, "open", 0) };
@@ -194,9 +196,17 @@ fn everybody_is_told_in_the_end_and_nobody_waits_for_another() {
     let answered = alert("e-1/single-answer/u-1", 3, "acknowledged", 1);
     write(&stack, &[historic, imported, info, raised, escalated, answered]);
 
-    let told = ["e-1/single-answer/u-1/0", "e-1/single-answer/u-1/1"].map(str::to_owned);
+    let told = ["e-1/single-answer/u-1/1", "e-1/single-answer/u-1/2"].map(str::to_owned);
     let first = BTreeSet::from(told.clone());
     wait_until("the prompt receiver to be told", LIMIT, || (prompt.ids() == first).then_some(()));
+    let written = Instant::now();
+    write(&stack, &[alert("e-1/single-answer/u-3", 1, "open", 0)]);
+    let first = &first | &BTreeSet::from(["e-1/single-answer/u-3/1".to_owned()]);
+    wait_until("the prompt receiver to be told once more", LIMIT, || (prompt.ids() == first).then_some(()));
+    eprintln!(
+        "from being written until told, the client's start included: {} ms",
+        written.elapsed().as_millis()
+    );
     wait_until("the silent one to be asked again and again", LIMIT, || {
         (silent.ignored.lock().unwrap().len() >= 6).then_some(())
     });
@@ -210,17 +220,17 @@ fn everybody_is_told_in_the_end_and_nobody_waits_for_another() {
     silent.answers.store(true, Relaxed);
     let mut notifier = Notifier::start(&stack);
     wait_until("the silent receiver to be told", LIMIT, || (silent.ids() == first).then_some(()));
-    wait_until("the position to move", LIMIT, || (position(&stack) == 6).then_some(()));
+    wait_until("the position to move", LIMIT, || (position(&stack) == 7).then_some(()));
     notifier.stop();
     assert_eq!(prompt.ids(), first, "what was told again has the same message id");
 
     let before = prompt.taken.lock().unwrap().len();
     let mut notifier = Notifier::start(&stack);
     write(&stack, &[alert("e-1/single-answer/u-2", 1, "open", 0)]);
-    wait_until("the next alert", LIMIT, || (position(&stack) == 7).then_some(()));
+    wait_until("the next alert", LIMIT, || (position(&stack) == 8).then_some(()));
     notifier.stop();
     let last: Vec<_> = prompt.taken.lock().unwrap()[before..].iter().map(|(id, _)| id.clone()).collect();
-    assert_eq!(last, ["e-1/single-answer/u-2/0"], "what every receiver has is not told again");
+    assert_eq!(last, ["e-1/single-answer/u-2/1"], "what every receiver has is not told again");
 
     let log = fs::read_to_string(stack.folder().join("notify.log")).unwrap();
     assert!(log.contains("notice not delivered"), "{log}");

@@ -32,7 +32,7 @@ async fn a_failed_delivery_is_tried_again_under_the_same_id() {
     assert_eq!(receiver.deliver(&notice(1, Change::Open)).await, Outcome::Delivered);
     let received = server.received.lock().unwrap();
     let ids: Vec<_> = received.iter().map(|request| &*request.headers["webhook-id"]).collect();
-    assert_eq!(ids, ["e-1/below-expected/u-1/0"; 3]);
+    assert_eq!(ids, ["e-1/below-expected/u-1/1"; 3]);
     assert!(received.iter().all(|request| request.path == "/hook" && request.body == received[0].body));
     assert_eq!(failures(&receiver), [("status", 2)]);
 }

@@ -6,8 +6,8 @@ use aftercare_notify::{Change, Notice};
 use aftercare_schemas::wire::Alert;
 use url::Url;
 
-/// At most so many alerts are remembered. Beyond it, all are forgotten; an escalation may then be told twice, under one
-/// message id.
+/// At most so many alerts are remembered. Beyond it, all are forgotten; of each that is still open somebody may then be
+/// told once more.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// What is to be done about one state.
@@ -24,7 +24,8 @@ pub(super) enum Choice {
     },
 }
 
-/// How far each open alert was told: how often it was escalated then.
+/// How far each alert that is not over was told: how often it was escalated then. Of what it does not remember, after a
+/// restart for instance, it rather tells once more than not at all.
 pub(super) struct Chooser {
     pub(super) simulated: bool,
     pub(super) stale_ms: i64,
@@ -50,7 +51,7 @@ impl Chooser {
         let told = self.told.get(alert.alert_id).copied();
         let over = matches!(alert.status, "resolved" | "withdrawn");
         let escalated = !over && alert.escalations > told.unwrap_or(0);
-        let raised = alert.status == "open" && told.is_none() && alert.revision == 1;
+        let raised = alert.status == "open" && told.is_none();
         if over {
             self.told.remove(alert.alert_id);
         } else {
@@ -179,9 +180,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn after_a_restart_what_was_told_is_not_told_again_but_an_escalation_is() {
-        assert_eq!(Chooser::new(false, 1).choose(&alert(3, "open", 0), 0), tell(Change::Open, false));
+    fn what_is_not_remembered_is_told_if_somebody_must_look() {
+        let mut chooser = Chooser::new(false, 1);
+        let course = [
+            (alert(3, "open", 0), tell(Change::Open, true)),
+            (alert(4, "withdrawn", 0), tell(Change::Answered, false)),
+            (alert(5, "open", 0), tell(Change::Open, true)),
+        ];
+        for (alert, expected) in course {
+            assert_eq!(chooser.choose(&alert, 0), expected, "revision {}", alert.revision);
+        }
         assert_eq!(Chooser::new(false, 1).choose(&alert(3, "open", 1), 0), tell(Change::Escalated, true));
+        assert_eq!(Chooser::new(false, 1).choose(&alert(3, "snoozed", 0), 0), tell(Change::Answered, false));
     }
 
     #[test]
