@@ -98,7 +98,8 @@ impl LedgerBook {
         if let (Some((treated_at, _, contract)), Some(parties), Some(terms)) = (&priced, &parties, terms) {
             let mut case = Case::new(self, &view, contract, parties, *treated_at, now);
             case.evaluate();
-            due = case.due.map(|day| contract.zone.start_of(day));
+            // at the end of the calendar there is no later day
+            due = case.due.map(|day| contract.zone.start_of(day)).filter(|due| *due > now);
             desk.bring_in(&mut issued, &case, terms);
         }
         for was in issued.iter_mut().filter(|was| was.key.episode == episode) {

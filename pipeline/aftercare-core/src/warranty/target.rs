@@ -19,7 +19,7 @@ pub(super) enum Cause {
     /// An upload that is not billed, or not yet.
     Upload(Sym),
     /// A week of extended therapy, counted from 1.
-    Week(Sym, u32),
+    Week(Sym, i64),
 }
 
 impl Cause {

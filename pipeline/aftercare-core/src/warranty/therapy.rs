@@ -23,8 +23,14 @@ impl Case<'_> {
         // weeks count once the end is recorded
         let Some(ended_at) = therapy.ended_at else { return };
         let end = self.day(ended_at).min(self.treated + terms.begins_before_day + DAYS - 1);
-        let mut begins = self.day(therapy.began_at);
-        for week in 1.. {
+        // weeks before the first outcome are nothing, however many there are
+        let Some(first) = uploads.iter().find(|(_, upload)| self.outcome(upload).ratio.is_some()) else {
+            return;
+        };
+        let (first_day, began) = (self.day(first.1.answered_at), self.day(therapy.began_at));
+        let skipped = if first_day < began { 0 } else { (first_day - began) / DAYS + 1 };
+        let mut begins = began + skipped * DAYS;
+        for week in skipped + 1.. {
             if begins + DAYS > end {
                 return;
             }
@@ -40,7 +46,7 @@ impl Case<'_> {
         &mut self,
         at: usize,
         therapy: &Therapy,
-        (week, begins): (u32, i64),
+        (week, begins): (i64, i64),
         uploads: &[(usize, &Upload)],
     ) {
         let terms = self.contract.compensation;

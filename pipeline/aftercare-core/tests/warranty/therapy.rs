@@ -53,6 +53,25 @@ fn weeks_that_begin_from_day_371_on_are_nothing() {
 }
 
 #[test]
+fn absurd_times_end_too() {
+    use aftercare_core::time::Instant;
+    let mut world = World::covered();
+    world.tell(&upload("u-1", 14, 60.0, 120.0), day(14));
+    for (id, from, to) in [
+        ("ev-1", Instant::MIN, Instant::MAX),
+        ("ev-2", Instant::MAX, Instant::MIN),
+        ("ev-3", day(10), Instant::MAX),
+    ] {
+        world.tell(&Fact::Therapy(id, from, Some(to)), day(40));
+    }
+    // ev-1: weeks of seven days that begin in [T + 15, T + 371) and end by T + 40; ev-3: [T + 17, T + 38)
+    let weeks = world.entries.iter().filter(|entry| entry.component == "compensation");
+    assert!((5..=6).contains(&weeks.count()));
+    world.tell(&Fact::Score(Box::new(score("u-2", 14, Some(f64::MAX), Some(1e-300)))), Instant::MAX);
+    assert_eq!(world.book.next_due(), None);
+}
+
+#[test]
 fn weeks_count_once_the_end_is_recorded() {
     let mut world = World::covered();
     world.tell(&upload("u-1", 14, 60.0, 120.0), day(14));
