@@ -127,7 +127,7 @@ CREATE TABLE IF NOT EXISTS curve_editions
     sources        Array(Tuple(Int32, Int64)) COMMENT '(partition, last_sequence) What it holds of each source partition'
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (procedure, instrument, cohort, effective_from)
+ORDER BY (procedure, instrument, ifNull(plan, ''), cohort, effective_from)
 COMMENT 'Expected outcome curves, one row per cohort, instrument and edition';
 
 CREATE TABLE IF NOT EXISTS ledger

@@ -314,7 +314,7 @@ fn identity(topic: &'static str, batch: &KafkaBatch, i: usize) -> Option<(u64, u
         OutputTable::Alerts => id!(Alert: patient_id alert_id),
         OutputTable::VitalScores => id!(VitalScore: patient_id vital_id),
         OutputTable::Reviews => id!(Review: patient_id review_id),
-        OutputTable::CurveEditions => id!(CurveEdition: procedure instrument cohort effective_from),
+        OutputTable::CurveEditions => id!(CurveEdition: procedure instrument plan cohort effective_from),
         OutputTable::Ledger => id!(LedgerEntry: entry_id),
     }
 }
