@@ -1,4 +1,5 @@
-//! How long it takes from the append of an upload until its scores can be read, committed.
+//! How long it takes from the append of an upload with an answer that can't wait until its alert can be read,
+//! committed: as consoles and notifiers read it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -16,7 +17,7 @@ use super::{Args, load};
 use crate::config::Config;
 use crate::wiring::{print, say, wall_clock};
 
-const RESPONSES_PER_S: u64 = 200;
+const UPLOADS_PER_S: u64 = 200;
 
 /// When each upload was handed to the producer, by its number.
 type Sent = Arc<Mutex<BTreeMap<u64, Instant>>>;
@@ -47,9 +48,11 @@ fn one(config: &Config, args: &Args, rate: u64, name: &str, stop: &AtomicBool) -
     let config = fresh(config, "latency")?;
     let cluster = config.cluster();
     let writer = cluster.writer()?;
-    load::enrol(&writer, args.patients, wall_clock())?;
+    load::enrol(&writer, &load::MANY, args.patients, wall_clock())?;
+    let probes = UPLOADS_PER_S * args.seconds;
+    load::enrol(&writer, &load::PROBES, probes, wall_clock())?;
     let tasks = Tasks::start(&config);
-    while tasks.taken("enrolments") < args.patients {
+    while tasks.taken("enrolments") < args.patients + probes {
         ensure!(!stop.load(Relaxed), "stopped");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -59,19 +62,19 @@ fn one(config: &Config, args: &Args, rate: u64, name: &str, stop: &AtomicBool) -
     let latencies = std::thread::scope(|scope| {
         let reader = scope.spawn(|| read(&config, &sent, &finished));
         let readings = scope.spawn(|| write_readings(&config, args, rate));
-        let responses = write_responses(&config, args, &sent);
+        let uploads = write_uploads(&config, args, &sent);
         let readings = readings.join().map_err(|_panic| anyhow::anyhow!("the writer panicked"))?;
         std::thread::sleep(Duration::from_secs(2));
         finished.store(true, Relaxed);
         let latencies = reader.join().map_err(|_panic| anyhow::anyhow!("the reader panicked"))??;
-        responses.and(readings).map(|()| latencies)
+        uploads.and(readings).map(|()| latencies)
     })?;
     tasks.stop()?;
     print_row(name, latencies, sent.lock().expect("no holder panics").len())
 }
 
 fn print_row(name: &str, mut ms: Vec<f64>, sent: usize) -> anyhow::Result<()> {
-    ensure!(ms.len() == sent, "{sent} uploads were sent, {} had scores", ms.len());
+    ensure!(ms.len() == sent, "{sent} uploads were sent, {} raised an alert", ms.len());
     ms.sort_by(f64::total_cmp);
     let at = |q: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the list")]
@@ -114,24 +117,24 @@ fn write_readings(config: &Config, args: &Args, rate: u64) -> anyhow::Result<()>
     Ok(())
 }
 
-fn write_responses(config: &Config, args: &Args, sent: &Sent) -> anyhow::Result<()> {
+fn write_uploads(config: &Config, args: &Args, sent: &Sent) -> anyhow::Result<()> {
     let mut cluster = config.cluster();
     // An app waits for no others.
     cluster.extra.push(("linger.ms".into(), "0".into()));
-    let (writer, now, mut value) = (cluster.writer()?, wall_clock(), Vec::new());
-    paced(args, RESPONSES_PER_S, |number| {
+    let (writer, mut value) = (cluster.writer()?, Vec::new());
+    paced(args, UPLOADS_PER_S, |number| {
         sent.lock().expect("no holder panics").insert(number, Instant::now());
-        load::respond(&writer, args.patients, number, now, &mut value)
+        load::crisis(&writer, number, wall_clock(), &mut value)
     })?;
     writer.flush()?;
     Ok(())
 }
 
-/// Reads scores as they are committed; the time of each upload's first.
+/// Reads alerts as they are committed; the time of each upload's first.
 fn read(config: &Config, sent: &Sent, finished: &AtomicBool) -> anyhow::Result<Vec<f64>> {
     let cluster = config.cluster();
     let mut drain = Drain::open(&cluster, &[])?;
-    let topic = cluster.topic("scores");
+    let topic = cluster.topic("alerts");
     let all = |partition| Assigned { id: TopicId(0), topic: topic.clone(), partition, from: 0 };
     drain.assign(&(0..config.kafka.partitions).map(all).collect::<Vec<_>>())?;
     let (mut seen, mut latencies) = (std::collections::BTreeSet::new(), Vec::new());
@@ -139,8 +142,8 @@ fn read(config: &Config, sent: &Sent, finished: &AtomicBool) -> anyhow::Result<V
         let batch = drain.poll(Duration::from_millis(100), BATCH_RECORDS_MAX)?;
         let now = Instant::now();
         for i in 0..batch.len() {
-            let score: wire::Score<'_> = codec::decode("scores", batch.get(i).value, None)?;
-            let number: u64 = score.upload_id.parse()?;
+            let alert: wire::Alert<'_> = codec::decode("alerts", batch.get(i).value, None)?;
+            let Some(number) = load::probe_of(&alert) else { continue };
             if seen.insert(number)
                 && let Some(at) = sent.lock().expect("no holder panics").get(&number)
             {

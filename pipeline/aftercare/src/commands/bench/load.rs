@@ -6,15 +6,37 @@ use aftercare_schemas::wire::{self, Metric, RecordStatus, Source};
 
 const DAY_MS: i64 = 86_400_000;
 
-pub(in crate::commands) fn patient(number: u64) -> String {
-    format!("bench-{number:08}")
+/// Patients of a kind, all treated 200 days before now.
+pub(in crate::commands) struct Patients {
+    /// What their ids begin with.
+    pub(in crate::commands) prefix: &'static str,
+    procedure: &'static str,
+    plan: &'static str,
 }
 
-/// Enrols every patient, treated 200 days before `now`.
-pub(in crate::commands) fn enrol(writer: &RecordWriter, patients: u64, now: i64) -> anyhow::Result<()> {
+/// Those who send readings and questionnaires in numbers.
+pub(in crate::commands) const MANY: Patients =
+    Patients { prefix: "bench-", procedure: "coronary-stent", plan: "coronary-stent" };
+/// Those of whom each sends one questionnaire that can't wait.
+pub(in crate::commands) const PROBES: Patients =
+    Patients { prefix: "probe-", procedure: "kidney-transplant", plan: "kidney-transplant" };
+
+impl Patients {
+    pub(in crate::commands) fn id(&self, number: u64) -> String {
+        format!("{}{number:08}", self.prefix)
+    }
+}
+
+/// Enrols every patient.
+pub(in crate::commands) fn enrol(
+    writer: &RecordWriter,
+    who: &Patients,
+    patients: u64,
+    now: i64,
+) -> anyhow::Result<()> {
     let mut value = Vec::new();
     for number in 0..patients {
-        let patient = patient(number);
+        let patient = who.id(number);
         let treated_at = now - 200 * DAY_MS;
         value.clear();
         codec::encode(
@@ -28,7 +50,7 @@ pub(in crate::commands) fn enrol(writer: &RecordWriter, patients: u64, now: i64)
                 episode_id: &patient,
                 recorded_at: treated_at,
                 effective_at: treated_at,
-                procedure: Some("coronary-stent"),
+                procedure: Some(who.procedure),
                 treated_at: Some(treated_at),
                 device: None,
                 manufacturer: None,
@@ -38,7 +60,7 @@ pub(in crate::commands) fn enrol(writer: &RecordWriter, patients: u64, now: i64)
                 organisation: Some("bench"),
                 care_team: None,
                 clinician_id: None,
-                plan: Some("coronary-stent"),
+                plan: Some(who.plan),
                 contract: None,
                 vip: None,
                 self_pay_consent: None,
@@ -72,7 +94,7 @@ impl Readings {
 
     /// Writes the upload of that number; returns how many readings it holds.
     pub(super) fn write(&mut self, writer: &RecordWriter, upload: u64) -> anyhow::Result<u64> {
-        let patient = patient(upload % self.patients);
+        let patient = MANY.id(upload % self.patients);
         let first = i64::try_from(upload / self.patients * self.batch)?;
         let reading = |i: u64| {
             let nth = first + i64::try_from(i).unwrap_or(0);
@@ -104,7 +126,7 @@ pub(in crate::commands) fn respond(
     now: i64,
     value: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let patient = patient(number % patients);
+    let patient = MANY.id(number % patients);
     let id = format!("{number:012}");
     // The first upload of each patient is the baseline, ten days before the treatment.
     let nth = i64::try_from(number / patients)?;
@@ -135,4 +157,63 @@ pub(in crate::commands) fn respond(
     value.clear();
     codec::encode("prom-responses", &upload, value)?;
     Ok(writer.write("prom-responses", patient.as_bytes(), value, &[])?)
+}
+
+/// Writes the one questionnaire of a probe: a PHQ-9 whose ninth answer can't wait. The upload's id is the number.
+pub(in crate::commands) fn crisis(
+    writer: &RecordWriter,
+    number: u64,
+    now: i64,
+    value: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let (patient, id) = (PROBES.id(number), format!("{number:012}"));
+    let items = ["phq9_1", "phq9_2", "phq9_3", "phq9_4", "phq9_5", "phq9_6", "phq9_7", "phq9_8", "phq9_9"];
+    let answers = items.map(|item| wire::Answer { item, code: Some(i32::from(item == "phq9_9")) }).into();
+    let upload = wire::PromResponse {
+        id: &id,
+        revision: 1,
+        status: RecordStatus::Final,
+        source: Source::Simulated,
+        patient_id: &patient,
+        episode_id: None,
+        answered_at: now,
+        uploaded_at: now,
+        respondent: "patient",
+        forms: vec![wire::Form { instrument: "phq-9", instrument_version: None, answers }],
+    };
+    value.clear();
+    codec::encode("prom-responses", &upload, value)?;
+    Ok(writer.write("prom-responses", patient.as_bytes(), value, &[])?)
+}
+
+/// The number of the probe whose upload caused this alert; `None` for alerts of others.
+pub(in crate::commands) fn probe_of(alert: &wire::Alert<'_>) -> Option<u64> {
+    alert.patient_id.strip_prefix(PROBES.prefix)?.parse().ok()
+}
+
+/// A person resolves the alert: nothing was to be done.
+pub(in crate::commands) fn resolve(
+    writer: &RecordWriter,
+    alert: &wire::Alert<'_>,
+    now: i64,
+) -> anyhow::Result<()> {
+    let (id, mut value) = (format!("{}/resolve", alert.alert_id), Vec::new());
+    let action = wire::AlertAction {
+        id: &id,
+        revision: 1,
+        status: RecordStatus::Final,
+        source: Source::Simulated,
+        patient_id: alert.patient_id,
+        happened_at: now,
+        alert_id: alert.alert_id,
+        kind: wire::AlertActionKind::Resolve,
+        actor_id: "probe",
+        actor_role: "care_manager",
+        assignee_id: None,
+        snoozed_until: None,
+        outcome: Some("no_action"),
+        note: None,
+    };
+    codec::encode("alert-actions", &action, &mut value)?;
+    Ok(writer.write("alert-actions", alert.patient_id.as_bytes(), &value, &[])?)
 }

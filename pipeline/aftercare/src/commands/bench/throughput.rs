@@ -142,7 +142,7 @@ pub(super) fn measure(config: &Config, run: &Run, stop: &AtomicBool) -> anyhow::
 fn write(cluster: &Cluster, run: &Run) -> anyhow::Result<()> {
     let writer = cluster.writer()?;
     let now = wall_clock();
-    load::enrol(&writer, run.patients, now)?;
+    load::enrol(&writer, &load::MANY, run.patients, now)?;
     if run.topic == "prom-responses" {
         let mut value = Vec::new();
         for number in 0..run.records() {
