@@ -58,6 +58,8 @@ fn records(seed: u64, now: i64) -> impl Iterator<Item = SimRecord> {
             wearers_permille: 250,
             wear_days: 1,
             bad_records: 1,
+            // one world of them: a clinician of many worlds would have sessions from all over the time at once
+            sessions: number == 0,
             ..Settings::default()
         })
     })

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_clickhouse::{OutputTable, PartitionCoverage, Store};
 use aftercare_core::documents::Library;
+use aftercare_core::metric::Metric;
 use aftercare_core::time::Instant;
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain, Range};
+use aftercare_runtime::topics;
 use aftercare_schemas::{codec, wire};
 use aftercare_sim::actual::{Actual, Run};
 use aftercare_sim::invariants::{self, Violation};
@@ -114,11 +116,11 @@ impl Lateness {
         let upload: wire::WearableUpload<'_> = codec::decode("wearable-readings", Some(value), None).unwrap();
         for reading in &upload.readings {
             // Of the world's readings only bad ones have another unit, or a value beyond belief.
-            let metric = match (reading.metric, reading.unit) {
-                (wire::Metric::HeartRate, "/min") if reading.value < 1e7 => "heart_rate",
-                (wire::Metric::OxygenSaturation, "%") => "oxygen_saturation",
-                _ => continue,
-            };
+            let Some(known) = Metric::at(reading.metric as u8) else { continue };
+            if reading.unit != known.unit() || reading.value.abs() > 1e7 {
+                continue;
+            }
+            let metric = known.name();
             let (patient, device) = (upload.patient_id.to_owned(), upload.device_id.to_owned());
             let index = reading.measured_at.div_euclid(WINDOW_MS);
             let newest = self.newest.entry((patient.clone(), device.clone(), metric)).or_insert(index);
@@ -170,7 +172,8 @@ pub(crate) fn in_kafka(cluster: &Cluster, partitions: i32) -> InKafka {
     let mut drain = Drain::open(cluster, &[]).unwrap();
     let mut ranges = Vec::new();
     for (number, output) in (0..).zip(OutputTable::ALL) {
-        for partition in 0..partitions {
+        let one = topics::by_name(output.topic()).is_some_and(|topic| topic.role.has_one_partition());
+        for partition in 0..if one { 1 } else { partitions } {
             let topic = cluster.topic(output.topic());
             let (first, until) = drain.watermarks(&topic, partition).unwrap();
             ranges
