@@ -155,6 +155,27 @@ pub(crate) async fn in_clickhouse(store: &Store) -> Actual {
     actual
 }
 
+/// The verdicts on sessions, as the tasks of the clinicians wrote them.
+pub(crate) fn session_verdicts(cluster: &Cluster, partitions: i32) -> Vec<SimRecord> {
+    let topic = topics::name(topics::SESSION_VERDICTS);
+    let mut drain = Drain::open(cluster, &[]).unwrap();
+    let range = |partition| {
+        let name = cluster.topic(topic);
+        let (from, until) = drain.watermarks(&name, partition).unwrap();
+        Range { from: Assigned { id: topics::SESSION_VERDICTS, topic: name, partition, from }, until }
+    };
+    let ranges: Vec<Range> = (0..partitions).map(range).collect();
+    let mut found = Vec::new();
+    drain
+        .read_ranges(&ranges, &mut |batch, i| {
+            let record = batch.get(i);
+            let (key, value) = (record.key.unwrap().to_vec(), record.value.unwrap().to_vec());
+            found.push(SimRecord { at: record.produced_at, topic, key, value });
+        })
+        .unwrap();
+    found
+}
+
 /// What the output topics hold.
 pub(crate) struct InKafka {
     pub(crate) actual: Actual,
