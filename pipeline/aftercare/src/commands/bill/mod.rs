@@ -167,8 +167,13 @@ fn check_month(month: &str) -> anyhow::Result<()> {
 }
 
 /// An amount as text, with the decimals of its currency.
-fn money(minor: i64, currency: &str) -> String {
+pub(in crate::commands) fn money(minor: i64, currency: &str) -> String {
     Minor(minor).text(currency_decimals(currency).unwrap_or(2))
+}
+
+/// How one entry came about, line by line.
+pub(in crate::commands) fn explained(entry: &BillEntry) -> Vec<String> {
+    explain::lines(entry)
 }
 
 /// The first piece of evidence of that name: its value.

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod chart;
+mod invoice;
 mod latency;
 mod play;
 mod report;

@@ -9,6 +9,7 @@ use aftercare_sim::world::Settings;
 use serde::Serialize;
 
 use super::alerts;
+use super::invoice::Invoice;
 use super::latency::Latency;
 use super::play::Played;
 use super::run::{Pipeline, Written};
@@ -19,6 +20,9 @@ use crate::wiring::sink::SinkStats;
 
 /// The cohort whose curve is shown: all patients after a coronary stent.
 const STENT: &str = "pci-des";
+
+/// So many patients are looked at to find one to show.
+const CANDIDATES: u32 = 30;
 
 /// What the demo shows; its JSON form is for scripts.
 #[derive(Serialize)]
@@ -36,6 +40,7 @@ pub(super) struct Report {
     /// What comparable patients report after a coronary stent.
     pub(super) curve: Option<Curve>,
     pub(super) patient: Option<Patient>,
+    pub(super) invoice: Option<Invoice>,
     pub(super) latency: Option<Latency>,
     pub(super) audit: Option<audit::Report>,
     pub(super) places: Places,
@@ -161,6 +166,7 @@ impl Report {
             scores: runtime.block_on(store.scores_by_instrument())?,
             curve: runtime.block_on(store.newest_curve(STENT, "composite"))?,
             patient: patient(pipeline)?,
+            invoice: Invoice::read(pipeline, &last_month(settings)?)?,
             latency: None,
             audit: None,
             places: places(pipeline, running),
@@ -173,18 +179,28 @@ fn sink(stats: &SinkStats) -> Sink {
     Sink { rows: sum(&stats.rows), inserts: sum(&stats.inserts) }
 }
 
-/// The patient with the longest history.
+/// The whole month before the one in which the world ends.
+fn last_month(settings: &Settings) -> anyhow::Result<String> {
+    let end = jiff::Timestamp::from_millisecond(settings.end().0)?.in_tz("UTC")?;
+    Ok(end.first_of_month()?.yesterday()?.strftime("%Y-%m").to_string())
+}
+
+/// Of the patients with the longest histories the one of whom most is compared with others.
 fn patient(pipeline: &Pipeline<'_>) -> anyhow::Result<Option<Patient>> {
     let (store, runtime) = (&pipeline.store, &pipeline.runtime);
-    let Some(most) = runtime.block_on(store.patients_with_most("composite", 1))?.into_iter().next() else {
-        return Ok(None);
-    };
-    let mut points = runtime.block_on(store.index_over_time(&most.patient_id, "composite"))?;
-    // Of several episodes the first: each has a day 0 of its own.
-    if let Some(first) = points.first().map(|p| p.episode_id.clone()) {
-        points.retain(|p| p.episode_id == first);
+    let mut best: Option<Patient> = None;
+    let compared = |points: &[IndexPoint]| points.iter().filter(|p| p.expected.is_some()).count();
+    for one in runtime.block_on(store.patients_with_most("composite", CANDIDATES))? {
+        let mut points = runtime.block_on(store.index_over_time(&one.patient_id, "composite"))?;
+        // Of several episodes the first: each has a day 0 of its own.
+        if let Some(first) = points.first().map(|p| p.episode_id.clone()) {
+            points.retain(|p| p.episode_id == first);
+        }
+        if best.as_ref().is_none_or(|best| compared(&points) > compared(&best.points)) {
+            best = Some(Patient { patient_id: one.patient_id, points });
+        }
     }
-    Ok(Some(Patient { patient_id: most.patient_id, points }))
+    Ok(best)
 }
 
 fn places(pipeline: &Pipeline<'_>, running: &Running) -> Places {

@@ -6,6 +6,7 @@ use aftercare_clickhouse::{Curve, CurvePoint, IndexPoint};
 
 use super::Args;
 use super::chart::{self, Chart};
+use super::invoice::Invoice;
 use super::report::{Patient, Places, Report, World};
 
 /// A page that is written line by line.
@@ -39,6 +40,9 @@ pub(super) fn render(report: &Report, args: &Args, ours: bool) -> String {
     }
     if let Some(patient) = &report.patient {
         index(&mut page, patient);
+    }
+    if let Some(found) = &report.invoice {
+        invoice(&mut page, found);
     }
     latency(&mut page, report);
     audit(&mut page, report);
@@ -225,6 +229,22 @@ fn curve(page: &mut Page, curve: &Curve) {
         "       days since treatment      mean of {} answers, ░ the middle half",
         grouped(n.unsigned_abs())
     ));
+}
+
+fn invoice(page: &mut Page, invoice: &Invoice) {
+    let Invoice { manufacturer, month, patients, currency, .. } = invoice;
+    page.heading(&format!("What {manufacturer} owes for {month}"), &format!("{patients} patients"));
+    for (component, lines, sum) in &invoice.components {
+        page.line(format_args!("  {component:<44}{:>12} lines {sum:>14} {currency}", grouped(*lines)));
+    }
+    page.line(format_args!("  {:<62} {:>14} {currency}", "total", invoice.total));
+    page.line("");
+    page.line("  One of its lines:");
+    for line in &invoice.explained {
+        for part in wrapped(line, 74) {
+            page.line(format_args!("    {part}"));
+        }
+    }
 }
 
 fn latency(page: &mut Page, report: &Report) {
