@@ -31,7 +31,7 @@ struct Today<'a> {
 
 /// The forms of one upload.
 pub(super) fn forms(treatment: Treatment, course: &Course, days: f64, rng: &mut Rng) -> Vec<Form<'static>> {
-    let health = (course.health(days) + 0.05 * rng.normal()).clamp(0.0, 1.0);
+    let health = (course.health(days) + 0.035 * rng.normal()).clamp(0.0, 1.0);
     let mut today = Today { health, mood: course.mood(health, days), rng };
     let mut forms = match treatment {
         Treatment::Stent => vec![today.saq_7(), today.eq_5d(), today.phq_2(), today.rose_dyspnea()],
@@ -82,7 +82,7 @@ impl Today<'_> {
     }
 
     fn phq_2(&mut self) -> Form<'static> {
-        let gloom = 0.9 - self.mood;
+        let gloom = 0.8 - self.mood;
         form("phq-2", ["phq2_1", "phq2_2"].map(|item| answer(item, level(self.rng, gloom, 3))).into())
     }
 
@@ -136,7 +136,7 @@ fn leave_gaps(forms: &mut [Form<'static>], rng: &mut Rng) {
 /// A level from 0 to `top`, around `top * share`.
 #[allow(clippy::cast_possible_truncation, reason = "clamped to a few levels")]
 fn level(rng: &mut Rng, share: f64, top: i32) -> i32 {
-    (f64::from(top) * share + 0.45 * rng.normal()).round().clamp(0.0, f64::from(top)) as i32
+    (f64::from(top) * share + 0.35 * rng.normal()).round().clamp(0.0, f64::from(top)) as i32
 }
 
 fn answer(item: &'static str, code: i32) -> Answer<'static> {

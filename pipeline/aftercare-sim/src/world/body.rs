@@ -42,7 +42,7 @@ impl<'a> Body<'a> {
             systolic: 120.0 + pressed + 7.0 * rng.normal(),
             oxygen: if profile.has_copd() { 90.5 } else { 97.0 } + 0.5 * rng.normal(),
             weight: if profile.sex == "male" { 74.0 } else { 64.0 } + 9.0 * rng.normal(),
-            takes_permille: rng.pick(&[995, 985, 970, 930, 820]),
+            takes_permille: rng.pick(&[995, 990, 980, 965, 850]),
         }
     }
 
@@ -82,7 +82,7 @@ impl<'a> Body<'a> {
                 tenths(36.6 + 0.25 * rhythm + 0.12 * rng.normal() + moved(|s| s.temperature))
             }
             Metric::SystolicPressure => {
-                let surge = if rng.permille(12) { 38.0 } else { 0.0 };
+                let surge = if rng.permille(10) { 52.0 } else { 0.0 };
                 (self.systolic + 4.0 * rhythm + 5.0 * rng.normal() + moved(|s| s.systolic) + surge).round()
             }
             Metric::DiastolicPressure => {

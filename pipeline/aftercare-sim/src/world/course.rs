@@ -26,9 +26,9 @@ pub(super) struct Course {
 impl Course {
     /// `frailty` of 0 is an average patient, 1 a frail one.
     pub(super) fn draw(facts: &Facts, adverse: Option<Adverse>, rng: &mut Rng, frailty: f64) -> Self {
-        let before = (facts.before - 0.03 * frailty + 0.09 * rng.normal()).clamp(0.15, 0.8);
+        let before = (facts.before - 0.03 * frailty + 0.065 * rng.normal()).clamp(0.15, 0.8);
         let benefit = !rng.permille(70);
-        let share = (facts.gain_share - 0.05 * frailty + 0.1 * rng.normal()).clamp(0.1, 0.95);
+        let share = (facts.gain_share - 0.04 * frailty + 0.09 * rng.normal()).clamp(0.1, 0.95);
         let gain = if benefit { (1.0 - before) * share } else { 0.05 * rng.normal() };
         let pace_days = facts.pace_days.0 + facts.pace_days.1 * rng.unit();
         Self { before, gain, pace_days, dip: facts.dip, benefit, adverse, mood: 0.08 * rng.normal() }

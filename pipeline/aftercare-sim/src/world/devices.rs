@@ -240,18 +240,22 @@ impl<'a> Device<'a> {
     fn home(&self, block: u32, upload: u32, readings: &mut Vec<Reading<'static>>) {
         let rng = &mut self.rng(block, 1_000_000 + upload);
         let at = self.measured_at(block, upload) - 2 * MINUTE_MS;
-        let mut measure = |metric| readings.push(self.reading(metric, at, Fault::None, rng));
-        measure(Metric::SystolicPressure);
-        measure(Metric::DiastolicPressure);
+        let mut measure = |metric, at| readings.push(self.reading(metric, at, Fault::None, rng));
+        let pressure = [Metric::SystolicPressure, Metric::DiastolicPressure];
+        if upload == 1 && self.profile.has("I10") {
+            // Twice, as one is told to with a high pressure.
+            pressure.into_iter().for_each(|metric| measure(metric, at - 30 * MINUTE_MS));
+        }
+        pressure.into_iter().for_each(|metric| measure(metric, at));
         if upload == 0 {
-            measure(Metric::BodyWeight);
+            measure(Metric::BodyWeight, at);
             if self.profile.has("E11.9") {
-                measure(Metric::BloodGlucose);
+                measure(Metric::BloodGlucose, at);
             }
         }
         if self.body.counts_doses() {
-            measure(Metric::DosesDue);
-            measure(Metric::DosesTaken);
+            measure(Metric::DosesDue, at);
+            measure(Metric::DosesTaken, at);
         }
     }
 

@@ -35,9 +35,9 @@ enum Style {
 
 fn style(clinician: &str) -> Style {
     match clinician {
-        "doctor-13" | "doctor-53" => Style::Bursts,
+        "doctor-13" => Style::Bursts,
         "doctor-12" | "doctor-42" => Style::Late,
-        "doctor-22" | "doctor-62" => Style::Glances,
+        "doctor-22" => Style::Glances,
         _ => Style::Careful,
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn about(upload: Upload, clinician: &str, rng: &mut Rng) -> Option<Se
     if rng.permille(60) {
         return None;
     }
-    let careful = rng.permille(150);
+    let careful = rng.permille(400);
     let uploaded_at = upload.uploaded_at;
     let style = match style(clinician) {
         Style::Glances if careful => Style::Careful,
