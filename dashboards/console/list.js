@@ -6,8 +6,10 @@ import * as words from './words.js';
 /** So many rows of a section are drawn; the rest on request. */
 const ROWS_MAX = 100;
 const RANK = { critical: 0, warning: 1, info: 2 };
+const isActive = (a) => !a.historic && (a.status === 'open' || a.status === 'acknowledged');
 const VIEWS = {
-  active: { label: 'Active', has: (a) => !a.historic && (a.status === 'open' || a.status === 'acknowledged') },
+  active: { label: 'Patients', has: (a) => isActive(a) && a.audience !== 'service' },
+  service: { label: 'Service', has: (a) => isActive(a) && a.audience === 'service' },
   snoozed: { label: 'Snoozed', has: (a) => !a.historic && a.status === 'snoozed' },
   resolved: { label: 'Resolved', has: (a) => a.status === 'resolved' },
   historic: { label: 'Historic', has: (a) => a.historic && a.status !== 'resolved' },
@@ -156,7 +158,7 @@ export class AlertList {
     const listed = all.filter((alert) => VIEWS[this.#view].has(alert) && this.#passes(alert));
     const newest = (a, b) => (b.resolved_at ?? b.raised_at) - (a.resolved_at ?? a.raised_at);
     listed.sort(this.#view === 'resolved' || this.#view === 'historic' ? newest : byUrgency);
-    const sections = this.#view === 'active'
+    const sections = this.#view === 'active' || this.#view === 'service'
       ? [['Waiting for an answer', listed.filter((a) => a.status === 'open')], ['In hand', listed.filter((a) => a.status === 'acknowledged')]]
       : [[VIEWS[this.#view].label, listed]];
     this.#shown = sections.flatMap(([, alerts]) => alerts.slice(0, this.#limit)).map((alert) => alert.alert_id);
@@ -332,6 +334,7 @@ export class AlertList {
     }
     const texts = {
       active: ['Nothing is waiting.', 'New alerts appear here by themselves.'],
+      service: ['Nothing about the service itself.', 'Alerts about reviews that were too superficial are listed here.'],
       snoozed: ['Nothing is snoozed.', ''],
       resolved: ['Nothing has been resolved lately.', ''],
       historic: ['No historic alerts.', 'Alerts whose cause was old when it arrived are listed here; they notify no one.'],

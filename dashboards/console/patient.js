@@ -18,7 +18,7 @@ export function show(main, page, { live }) {
       newest ? h('p', { class: 'lead' }, judgement(newest)) : h('p', { class: 'muted' }, 'No index yet.'),
       series && [chart, legend(), courseTable(series)]),
     h('section', {}, h('h2', {}, 'Last answers'), answers(page.scores)),
-    h('section', {}, h('h2', {}, 'Alerts'), alerts(page.alerts, live)),
+    h('section', {}, h('h2', {}, 'Alerts'), alerts(page.alerts.filter((alert) => alert.audience !== 'service'), live)),
     h('section', {}, h('h2', {}, 'Vital signs'), page.vitals.length ? h('div', { class: 'multiples' }, multiples(page.vitals)) : h('p', { class: 'muted' }, 'No device has sent anything.'), vitalScores(page.vital_scores)),
     h('section', {}, h('h2', {}, 'Reviews'), reviews(page.reviews)),
     h('section', {}, h('h2', {}, 'Money'), entries(page.entries))));
@@ -125,7 +125,7 @@ export const verdict = (review) =>
   review.verdict === 'service' ? 'counted as service' : `did not count: ${review.reasons.map(words.reason).join(', ')}`;
 
 export const session = (review) =>
-  `${words.span(review.duration_ms)}, ${review.sections_read} ${review.sections_read === 1 ? 'section' : 'sections'}, ${review.interactions} ${review.interactions === 1 ? 'interaction' : 'interactions'}`;
+  `${words.span(review.duration_ms)}, ${words.count(review.sections_read, 'section')}, ${words.count(review.interactions, 'interaction')}`;
 
 function reviews(all) {
   if (!all.length) return h('p', { class: 'muted' }, 'None yet.');

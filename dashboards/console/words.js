@@ -54,7 +54,7 @@ const METRICS = {
   consciousness: 'Consciousness (ACVPU)', doses_taken: 'Doses taken', doses_due: 'Doses due',
 };
 const UNITS = {
-  'mm[Hg]': 'mmHg', '/min': 'per minute', Cel: '°C', 'mmol/L': 'mmol/l', 'L/min': 'l a minute', '%/d': '% a day', '1': '', d: 'days', h: 'hours',
+  'mm[Hg]': 'mmHg', '/min': 'per minute', Cel: '°C', 'mmol/L': 'mmol/l', 'L/min': 'l a minute', 'ng/mL': 'ng/ml', 'mg/g': 'mg/g', '%/d': '% a day', '1': '', d: 'days', h: 'hours',
   min: 'minutes', s: 'seconds', '{score}': '', '{ACVPU}': '', '{dose}': '', '{steps}': '', '{mcid}': 'times the smallest change that matters',
 };
 const EVIDENCE = {
@@ -63,6 +63,7 @@ const EVIDENCE = {
   within: 'Within', lowest: 'Range from', highest: 'Range to', sections_read: 'Sections read', duration: 'Length of the session', of_expected: 'Of expected',
   answer_time_used: 'Time to answer that has passed',
 };
+const LABORATORY = { '11253-2': 'Tacrolimus' };
 const REASONS = {
   imported: 'history, not billed',
   missing_answers: 'answers are missing',
@@ -116,6 +117,9 @@ export function number(value) {
   return (Math.round(value * scale) / scale).toString().replace('-', '−');
 }
 
+/** "1 section", "2 sections" */
+export const count = (n, word) => `${number(n)} ${word}${n === 1 ? '' : 's'}`;
+
 const withUnit = (value, code) => [number(value), unit(code)].filter(Boolean).join(' ');
 
 /** Money, exact: minor units never become a floating point number. */
@@ -164,38 +168,80 @@ export function judged({ index, expected, n, edition, sd }) {
 /** Evidence of an alert as sentences, the most telling first. */
 export function evidence(alert) {
   const facts = new Map();
-  for (const fact of alert.evidence) if (!facts.has(fact.name)) facts.set(fact.name, fact);
-  const value = (name) => facts.get(name)?.value ?? null;
-  const text = (name) => facts.get(name)?.text;
+  for (const fact of alert.evidence) facts.set(fact.name, [...(facts.get(fact.name) ?? []), fact]);
+  const of = (name) => facts.get(name)?.[0];
+  const value = (name) => of(name)?.value ?? null;
+  const text = (name) => of(name)?.text;
+  const measured = (name) => withUnit(value(name), of(name)?.unit ?? '');
   const lines = [];
   const say = (line, ...names) => {
     lines.push(line);
     names.forEach((name) => facts.delete(name));
   };
-  if (facts.has('answer')) {
-    const who = text('respondent') === 'proxy' ? ', answered by someone else' : '';
+  for (const [name, tell] of TOLD) if (facts.has(name)) tell({ say, has: (other) => facts.has(other), all: (other) => facts.get(other) ?? [], value, text, measured });
+  return [...lines, ...[...facts.values()].flat().map(line)];
+}
+
+const until = (text) => (Number.isNaN(Date.parse(text)) ? text : time(Date.parse(text)));
+
+/** What is told in a sentence of its own, by the fact that asks for it, in this order. */
+const TOLD = [
+  ['answer', ({ say, value, text }) => {
     const item = (text('item') ?? '').replace(/^.*_(?=\d+$)/, 'item ').replaceAll('_', ' ');
+    const who = text('respondent') === 'proxy' ? ', answered by someone else' : '';
     say(`${instrument(text('instrument') ?? '')} ${item}: answer ${number(value('answer'))}${who}`, 'answer', 'item', 'instrument', 'respondent');
-  }
-  if (facts.has('change_mcid')) {
+  }],
+  ['news2', ({ say, has, value, measured }) => {
+    const parts = Object.keys(METRICS).filter(has);
+    const points = parts.map((part) => `${metric(part).toLowerCase()} ${number(value(part))}`).join(', ');
+    say(`Early warning score ${measured('news2')}${points && `: ${points}`}`, 'news2', ...parts);
+  }],
+  ['adherence', ({ say, has, value, measured }) => {
+    const counts = has('doses_due') ? `, ${number(value('doses_taken'))} of ${number(value('doses_due'))} due` : '';
+    const over = has('days') ? ` over ${number(value('days'))} days` : '';
+    const limit = has('limit') ? `, limit ${measured('limit')}` : '';
+    say(`Doses taken ${measured('adherence')}${counts}${over}${limit}`, 'adherence', 'doses_taken', 'doses_due', 'days', 'limit');
+  }],
+  ['reason', ({ say, all, has, value, text, measured }) => {
+    const session = has('duration') ? `${measured('duration')}, ${count(value('sections_read'), 'section')} read, ${count(value('interactions'), 'interaction')}: ` : '';
+    const whose = has('clinician') ? `Session of ${text('clinician')}, ` : '';
+    say(`${whose}${session}${all('reason').map((fact) => reason(fact.text)).join(', ')}`, 'reason', 'clinician', 'duration', 'sections_read', 'interactions');
+  }],
+  ['silent_for', ({ say, text, measured }) =>
+    say(`Device ${text('device') ?? ''} silent for ${measured('silent_for')}, last heard ${until(text('heard_at') ?? '')}`, 'silent_for', 'device', 'heard_at')],
+  ['slot', ({ say, value, text }) =>
+    say(`Nothing uploaded for slot ${number(value('slot'))}, ${until(text('slot_began') ?? '')} to ${until(text('slot_ended') ?? '')}`, 'slot', 'slot_began', 'slot_ended')],
+  ['change_mcid', ({ say, value }) => {
     const change = value('change_mcid');
     say(`${change < 0 ? 'Worse' : 'Better'} by ${number(Math.abs(change))} times the smallest change that matters`, 'change_mcid');
-  }
-  if (facts.has('index') && facts.has('expected')) {
+  }],
+  ['expected', ({ say, has, value, text }) => {
+    if (!has('index')) return;
     const basis = { index: value('index'), expected: value('expected'), n: value('expected_n'), sd: value('expected_sd'), edition: text('curve_edition') };
     say(judged(basis), 'index', 'expected', 'expected_n', 'expected_sd', 'curve_edition', 'of_expected', 'cohort');
-  }
-  if (facts.has('metric')) {
-    const fact = facts.get('mean') ?? facts.get('value');
-    const limit = facts.has('limit') ? `, limit ${withUnit(value('limit'), fact?.unit ?? '')}` : '';
-    const lasting = facts.has('sustained') ? `, for ${number(value('sustained'))} minutes` : '';
-    say(`${metric(text('metric'))} ${fact ? withUnit(fact.value, fact.unit) : ''}${limit}${lasting}`, 'metric', fact?.name, 'limit', 'sustained');
-  }
-  if (facts.has('from') && facts.has('to')) {
-    say(`Systolic pressure from ${number(value('from'))} to ${number(value('to'))} mmHg within ${number(value('within'))} minutes`, 'from', 'to', 'within');
-  }
-  return [...lines, ...[...facts.values()].map(line)];
-}
+  }],
+  ['metric', ({ say, has, value, text, measured }) => {
+    const name = has('mean') ? 'mean' : 'value';
+    const own = has('median_28d') ? `, own median of 28 days ${measured('median_28d')}, ${number(value('robust_z'))} SDs away` : '';
+    const limit = has('limit') ? `, limit ${measured('limit')}` : '';
+    const lasting = has('sustained') ? `, for ${measured('sustained')}` : '';
+    say(`${metric(text('metric'))} ${measured(name)}${own}${limit}${lasting}`, 'metric', name, 'median_28d', 'robust_z', 'limit', 'sustained');
+  }],
+  ['from', ({ say, value, measured }) =>
+    say(`Systolic pressure from ${number(value('from'))} to ${measured('to')} within ${measured('within')}`, 'from', 'to', 'within')],
+  ['code', ({ say, has, text, measured }) => {
+    if (!has('value')) return;
+    const range = has('lowest') ? `, range ${measured('lowest')} to ${measured('highest')}` : '';
+    say(`${LABORATORY[text('code')] ?? `Laboratory value ${text('code')}`} ${measured('value')}${range}`, 'code', 'value', 'lowest', 'highest');
+  }],
+  ['score', ({ say, has, value, text }) => {
+    const baseline = has('baseline') ? `, baseline ${number(value('baseline'))}` : '';
+    const limit = has('limit') ? `, limit ${number(value('limit'))}` : '';
+    say(`${has('instrument') ? instrument(text('instrument')) : 'Score'}: ${number(value('score'))}${baseline}${limit}`, 'score', 'instrument', 'baseline', 'limit');
+  }],
+  ['again', ({ say, all }) => say(`Seen again ${all('again').length} times since`, 'again')],
+  ['cause', ({ say, text }) => say(`Its cause has been ${text('cause')}`, 'cause')],
+];
 
 function line(fact) {
   const name = EVIDENCE[fact.name] ?? METRICS[fact.name] ?? plain(fact.name);

@@ -81,7 +81,7 @@ const PATIENTS: &str = "SELECT s.patient_id AS patient_id, s.procedure AS proced
      WHERE status = 'scored' AND scores_current.index IS NOT NULL AND patient_id IN \
      (SELECT patient_id FROM scores WHERE clinician_id = {id: String}) GROUP BY patient_id) AS s \
      LEFT JOIN (SELECT patient_id, count() AS open, countIf(severity = 'critical') AS critical FROM alerts FINAL \
-     WHERE clinician_id = {id: String} AND status IN ('open', 'acknowledged', 'snoozed') AND NOT historic \
+     WHERE clinician_id = {id: String} AND status IN ('open', 'acknowledged', 'snoozed') AND NOT historic AND audience = 'patient_care' \
      GROUP BY patient_id) AS a ON a.patient_id = s.patient_id \
      WHERE s.clinician = {id: String} ORDER BY s.patient_id LIMIT 2000";
 

@@ -72,6 +72,21 @@ async function orders(page) {
   await until(page, (text) => document.querySelector('.row .due').textContent !== text, before);
 }
 
+/** Each kind of evidence is told in words. */
+async function tells(page) {
+  const why = (one) => page.$eval(`[data-id="${one.alert_id}"] .why`, (line) => line.textContent);
+  for (const [one, expected] of [
+    [waiting[3], /^Nothing uploaded for slot 2, 19 Apr.* to 3 May/],
+    [waiting[5], /^Worse by 1.6 times the smallest change that matters$/],
+    [waiting[6], /^Doses taken 71.4 %, 5 of 7 due over 7 days, limit 90 %$/],
+    [waiting[7], /^Device watch-8 silent for 48 hours, last heard 24 Apr/],
+    [others[0], /^Early warning score 7: oxygen saturation 2, breathing rate 3, oxygen given 2$/],
+  ]) assert.match(await why(one), expected);
+  await page.click('[data-view=service]');
+  assert.equal(await why(others[3]), 'Session of c-0004, 12 seconds, 1 section read, 1 interaction: too short, one of too many within five minutes');
+  await page.click('[data-view=active]');
+}
+
 async function filters(page) {
   await page.selectOption('select[name=care_team]', 'team-2');
   assert.deepEqual(await listed(page), ids([waiting[1], waiting[5]]));
@@ -90,7 +105,7 @@ async function filters(page) {
   await page.keyboard.type('x');
   assert.match(await page.textContent('.empty'), /No alert fits these filters/);
   await page.click('text=Show all');
-  for (const [view, one] of [['snoozed', others[1]], ['resolved', others[2]], ['historic', others[3]]]) {
+  for (const [view, one] of [['snoozed', others[1]], ['resolved', others[2]], ['service', others[3]], ['historic', others[4]]]) {
     await page.click(`[data-view=${view}]`);
     assert.deepEqual(await listed(page), [one.alert_id], view);
   }
@@ -325,6 +340,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light'
   const page = await loads(browser);
   await orders(page);
   await readable(page, 'list');
+  await tells(page);
   await filters(page);
   await keys(page);
   await actions(page);

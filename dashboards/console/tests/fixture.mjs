@@ -39,18 +39,21 @@ export const waiting = [
     procedure: 'af-ablation', cause_kind: 'window', evidence: [fact('metric', null, '', 'heart_rate'), fact('mean', 138, '/min'), fact('max', 151, '/min'), fact('limit', 130, '/min'), fact('sustained', 25, 'min')] }),
   alert('a3', 'p-000017', 'far-below-expected', { severity: 'critical', due: 9 * MINUTE, raised: -MINUTE, cause_id: 'u-000017-20', evidence: judged(84, 118) }),
   alert('a4', 'p-000090', 'overdue-upload', { severity: 'info', vip: true, due: 26 * 60 * MINUTE, cause_kind: 'silence', procedure: 'hip-replacement',
-    evidence: [fact('days_overdue', 4, 'd')] }),
+    evidence: [fact('slot', 2), fact('slot_began', null, '', '2026-04-19T16:00:00Z'), fact('slot_ended', null, '', '2026-05-03T16:00:00Z')] }),
   alert('a5', 'p-000044', 'below-expected', { due: 35 * MINUTE, raised: -205 * MINUTE, evidence: judged(97, 112), assignee_id: 'n-0003' }),
   alert('a6', 'p-000058', 'rapid-decline', { due: 3 * 60 * MINUTE, care_team: 'team-2', evidence: [fact('change_mcid', -1.6, '{mcid}'), fact('index', 101, '%')] }),
-  alert('a7', 'p-000203', 'low-adherence', { due: 5 * 60 * MINUTE, procedure: 'kidney-transplant', evidence: [fact('adherence', 71, '%')] }),
-  alert('a8', 'p-000131', 'quiet-device', { severity: 'info', due: null, cause_kind: 'silence', evidence: [fact('quiet_hours', 53, 'h')] }),
+  alert('a7', 'p-000203', 'low-adherence', { due: 5 * 60 * MINUTE, procedure: 'kidney-transplant', evidence: [fact('adherence', 71.4, '%'), fact('limit', 90, '%'), fact('doses_taken', 5, '{dose}'), fact('doses_due', 7, '{dose}'), fact('days', 7, 'd')] }),
+  alert('a8', 'p-000131', 'quiet-device', { severity: 'info', due: null, cause_kind: 'silence', evidence: [fact('device', null, '', 'watch-8'), fact('heard_at', null, '', '2026-04-24T15:05:00Z'), fact('silent_for', 48, 'h')] }),
 ];
 export const others = [
   alert('b1', 'p-000029', 'news2-emergency', { status: 'acknowledged', severity: 'critical', assignee_id: 'local', acknowledged_at: start - 5 * MINUTE,
-    evidence: [fact('news2', 7, '{score}')] }),
+    evidence: [fact('news2', 7, '{score}'), fact('respiration_rate', 3, '{score}'), fact('oxygen_saturation', 2, '{score}'), fact('supplemental_oxygen', 2, '{score}')] }),
   alert('b2', 'p-000071', 'overdue-upload', { status: 'snoozed', severity: 'info', snoozed_until: start + 90 * MINUTE, evidence: [] }),
   alert('b3', 'p-000017', 'rapid-decline', { status: 'resolved', raised: -9 * DAY, resolved_at: start - 8.9 * DAY, outcome: 'appointment',
     evidence: [fact('change_mcid', -1.2, '{mcid}')] }),
+  alert('b5', 'p-000017', 'superficial-use', { severity: 'info', audience: 'service', cause_kind: 'session', evidence: [
+    fact('reason', null, '', 'too_short'), fact('reason', null, '', 'burst'), fact('clinician', null, '', 'c-0004'), fact('duration', 12, 's'),
+    fact('sections_read', 1), fact('interactions', 1)] }),
   alert('b4', 'p-000066', 'below-expected', { historic: true, raised: -3 * DAY, due: null, evidence: judged(88, 105) }),
 ];
 

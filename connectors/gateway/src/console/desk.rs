@@ -291,7 +291,7 @@ pub struct PatientLine {
     pub expected: Option<f64>,
     /// Change since the upload before, in MCIDs.
     pub change_mcid: Option<f64>,
-    /// Alerts not resolved, count.
+    /// Alerts about the patient that are not resolved, count.
     pub open_alerts: u64,
     /// Of these critical, count.
     pub critical_alerts: u64,
