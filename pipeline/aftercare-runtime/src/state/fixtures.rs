@@ -13,6 +13,7 @@ use aftercare_core::metric::Metric;
 use aftercare_core::patient::{Changes, Judges, Patient};
 use aftercare_core::time::Millis;
 use aftercare_core::vital::{Moment, SeriesKey, Summary};
+use aftercare_core::warranty::Closing;
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::Zone;
 use aftercare_stream::changelog::{State, Transaction, replay};
@@ -168,6 +169,11 @@ fn sample_with_books() -> TaskState {
     });
     assert_eq!(rows.len(), 1, "the superficial session is an alert");
     count(&mut state.cohorts);
+    state.closings.change(&mut tx, 0, |closings| {
+        closings.close(Closing::parse("closing/warranty-example/2023-11").unwrap());
+    });
+    let (ledgers, _) = state.ledgers_and_patient(PatientNo(0));
+    ledgers.change(&mut tx, 0, |_| ());
     let mut points = Points::default();
     points.insert(10, Micros::from_units(61.5).unwrap());
     let (series, day) = (SeriesKey { device: 0, metric: Metric::HEART_RATE }, Zone::UTC.day_span(began_at));
