@@ -99,6 +99,7 @@ SELECT
     cohort,
     procedure,
     instrument,
+    ifNull(plan, '') AS plan,
     effective_from,
     period_end,
     item.from_day AS from_day,

@@ -20,13 +20,14 @@ use panel::Panel;
 use server::Server;
 
 /// What a person may have chosen in the dashboards' menus.
-const CHOICES: [[(&str, &str); 5]; 2] = [
+const CHOICES: [[(&str, &str); 6]; 2] = [
     [
         ("procedure", "pci-des"),
         ("instrument", "composite"),
         ("by", "clinician"),
         ("group", "c-1"),
         ("contract", "warranty-example"),
+        ("plan", "coronary-stent"),
     ],
     [
         ("procedure", "pci-des"),
@@ -34,6 +35,7 @@ const CHOICES: [[(&str, &str); 5]; 2] = [
         ("by", "all"),
         ("group", ""),
         ("contract", "warranty-example"),
+        ("plan", "coronary-stent"),
     ],
 ];
 /// Seven patients each.

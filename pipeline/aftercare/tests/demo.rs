@@ -309,6 +309,7 @@ fn every_panel_can_be_asked(places: &Value) {
             ("by", if file == "outcomes.json" { "all" } else { "clinician" }),
             ("group", ""),
             ("contract", "warranty-example"),
+            ("plan", "coronary-stent"),
         ];
         for panel in panel::all(&dashboard) {
             for sql in panel.sql() {
