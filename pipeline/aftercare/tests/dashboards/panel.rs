@@ -79,6 +79,12 @@ impl Panel {
                 return Err(format!("it overrides {name}, which is no column"));
             }
         }
+        let shown: Vec<&str> =
+            names.iter().map(|name| self.property(name, "displayName").unwrap_or(name)).collect();
+        let bands = names.iter().filter_map(|name| self.property(name, "custom.fillBelowTo"));
+        if let Some(edge) = bands.into_iter().find(|edge| !shown.contains(edge)) {
+            return Err(format!("a band goes down to {edge}, which is not shown"));
+        }
         if let Some(x) = self.json["options"]["xField"].as_str().filter(|x| !names.contains(x)) {
             return Err(format!("its x axis is {x}, which is no column"));
         }
@@ -115,12 +121,16 @@ impl Panel {
         overrides.iter().map(|over| (over["matcher"]["options"].as_str().unwrap(), &over["properties"]))
     }
 
-    fn unit(&self, column: &str) -> &str {
+    /// What an override says of a column.
+    fn property(&self, column: &str, id: &str) -> Option<&str> {
         let own = self.overrides().filter(|(name, _)| *name == column);
-        let units =
-            own.flat_map(|(_, properties)| properties.as_array().unwrap()).filter(|p| p["id"] == "unit");
-        let unit = units.map(|property| &property["value"]).next();
-        unit.unwrap_or(&self.json["fieldConfig"]["defaults"]["unit"]).as_str().unwrap()
+        let mut properties = own.flat_map(|(_, properties)| properties.as_array().unwrap());
+        properties.find(|property| property["id"] == id)?["value"].as_str()
+    }
+
+    fn unit(&self, column: &str) -> &str {
+        let own = self.property(column, "unit");
+        own.unwrap_or_else(|| self.json["fieldConfig"]["defaults"]["unit"].as_str().unwrap())
     }
 }
 
