@@ -46,7 +46,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the pipeline: patient tasks, the ClickHouse sink, HTTP (registry, health, metrics).
+    /// Run the pipeline: patient tasks, the ClickHouse sink, notices of alerts, HTTP (registry, health, metrics).
     Serve(commands::serve::Args),
     /// See it work: starts a real Kafka and a real ClickHouse, runs a small simulated world through, reports.
     Demo(commands::demo::Args),
