@@ -167,6 +167,40 @@ fn reference(records: &[SimRecord]) -> Expected {
     reference.finish(&Library::builtin())
 }
 
+/// The world, and for every fourth upload a correction some days later.
+fn corrected(settings: Settings) -> Vec<SimRecord> {
+    let mut rng = Rng::new(settings.seed, &[8]);
+    let mut records: Vec<_> = World::new(settings).collect();
+    let last = records.last().unwrap().at;
+    let mut corrections = Vec::new();
+    for record in records.iter().filter(|record| record.topic == "prom-responses") {
+        let mut response: wire::PromResponse<'_> =
+            codec::decode(record.topic, Some(&record.value), None).unwrap();
+        let at = record.at + rng.between(1, 20) * DAY_MS;
+        if !rng.permille(250) || at > last {
+            continue;
+        }
+        response.revision += 10;
+        response.status = wire::RecordStatus::Amended;
+        for form in &mut response.forms {
+            let codes = match form.instrument {
+                "phq-2" => 4,
+                "eq-vas" => 101,
+                _ => continue,
+            };
+            if let Some(answer) = form.answers.first_mut() {
+                answer.code = answer.code.map(|code| (code + 1) % codes);
+            }
+        }
+        let mut value = Vec::new();
+        codec::encode(record.topic, &response, &mut value).unwrap();
+        corrections.push(SimRecord { at, value, ..record.clone() });
+    }
+    records.extend(corrections);
+    records.sort_by_key(|record| record.at);
+    records
+}
+
 /// Plays the records day by day; a task may fall days behind.
 fn play(records: &[SimRecord], flow: &mut Flow, crash_permille: u32) {
     let mut day = 0;
@@ -200,7 +234,7 @@ fn names(expected: &Expected, actual: &Actual) -> BTreeSet<&'static str> {
 #[test]
 fn each_score_is_judged_by_the_edition_in_force_when_it_was_answered() {
     for seed in 0..6 {
-        let records: Vec<_> = World::new(settings(seed)).collect();
+        let records = corrected(settings(seed));
         let mut flow = Flow::new(seed, Faults { abort_permille: 50, send_permille: 1 });
         play(&records, &mut flow, 20);
         let (expected, actual) = (reference(&records), flow.actual());
