@@ -113,12 +113,15 @@ function multiples(days) {
 function vitalScores(all) {
   const said = {
     news2: (v) => `Early warning score ${words.number(v.value)}${v.band ? `, ${v.band.replaceAll('_', ' ')} risk` : ''}`,
-    adherence: (v) => `Doses taken ${words.number(v.value)} ${words.unit(v.unit)}`,
     surge: (v) => `Systolic pressure rose to ${words.number(v.value)} ${words.unit(v.unit)} from ${words.number(v.median)}`,
     baseline: (v) => `${words.metric(v.metric ?? '')} ${words.number(v.value)} ${words.unit(v.unit)}, own median ${words.number(v.median)} (${words.number(v.robust_z)} SD)`,
   };
-  const lines = all.slice(0, 12).map((v) => h('li', {}, h('span', { class: 'muted' }, `${words.time(v.measured_at)}  `), (said[v.kind] ?? ((o) => `${o.kind} ${words.number(o.value)}`))(v)));
-  return lines.length > 0 && h('ul', { class: 'facts' }, lines);
+  const days = all.filter((v) => v.kind === 'adherence');
+  const sum = (part) => days.reduce((total, v) => total + (v.parts[part] ?? 0), 0);
+  const doses = days.length > 0 && h('li', {}, h('span', { class: 'muted' }, `${words.count(days.length, 'day')} to ${words.date(days[0].measured_at)}  `), `Doses taken ${words.number(sum('taken'))} of ${words.number(sum('due'))} due`);
+  const others = all.filter((v) => v.kind !== 'adherence').slice(0, 12);
+  const lines = others.map((v) => h('li', {}, h('span', { class: 'muted' }, `${words.time(v.measured_at)}  `), (said[v.kind] ?? ((o) => `${o.kind} ${words.number(o.value)}`))(v)));
+  return (doses || lines.length > 0) && h('ul', { class: 'facts' }, doses, lines);
 }
 
 export const verdict = (review) =>

@@ -179,7 +179,7 @@ export function evidence(alert) {
     names.forEach((name) => facts.delete(name));
   };
   for (const [name, tell] of TOLD) if (facts.has(name)) tell({ say, has: (other) => facts.has(other), all: (other) => facts.get(other) ?? [], value, text, measured });
-  return [...lines, ...[...facts.values()].flat().map(line)];
+  return [...new Set([...lines, ...[...facts.values()].flat().map(line)])];
 }
 
 const until = (text) => (Number.isNaN(Date.parse(text)) ? text : time(Date.parse(text)));

@@ -44,7 +44,7 @@ const VITALS: &str = "SELECT metric, any(unit) AS unit, toUnixTimestamp64Milli(d
 
 const VITAL_SCORES: &str = "SELECT kind, metric, toUnixTimestamp64Milli(measured_at) AS measured_at, value, unit, band, \
      median, robust_z, parts FROM vital_scores_current AS v WHERE patient_id = {id: String} \
-     AND (kind != 'baseline' OR abs(robust_z) >= 3.5) ORDER BY v.measured_at DESC LIMIT 30";
+     AND (kind != 'baseline' OR abs(robust_z) >= 3.5) ORDER BY v.measured_at DESC LIMIT 14 BY kind";
 
 const ALERTS: &str = "SELECT version, alert_id, revision, status, rule, policy, severity, audience, routed_to, patient_id, \
      episode_id, cause_kind, cause_id, toUnixTimestamp64Milli(caused_at) AS caused_at, \
@@ -116,7 +116,7 @@ impl Store {
         self.rows_of("read a patient's vitals", VITALS, None, patient_id).await
     }
 
-    /// What the vitals of a patient add up to, newest first.
+    /// What the vitals of a patient add up to, of each kind the newest 14, newest first.
     ///
     /// # Errors
     /// What the server said, or a row that is no `T`.

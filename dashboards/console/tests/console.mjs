@@ -225,7 +225,7 @@ async function pagesShow(page) {
   await page.goto(`${address}/#/patient/p-000017`);
   await page.waitForSelector('.course.large .band');
   const text = await page.textContent('main');
-  for (const expected of ['Coronary stent', 'm-alpha', '▼ worse, 1.9 ×', 'Heart rate', 'did not count: too short, too few sections read', '64.00 CNY', 'the review was too short, slot 20, index 84.2']) {
+  for (const expected of ['Coronary stent', 'm-alpha', '▼ worse, 1.9 ×', 'Heart rate', 'Doses taken 6 of 9 due', 'did not count: too short, too few sections read', '64.00 CNY', 'the review was too short, slot 20, index 84.2']) {
     assert.ok(text.includes(expected), expected);
   }
   assert.ok(!text.includes('waits for a review'), 'what is held is shown as it stands now');

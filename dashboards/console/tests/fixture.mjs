@@ -121,7 +121,7 @@ export function pages() {
     vitals: [...vital('heart_rate', '/min', 68, 3), ...vital('systolic_pressure', 'mm[Hg]', 128, 5), ...vital('oxygen_saturation', '%', 95, 0.4), ...vital('body_weight', 'kg', 81, 0.4)],
     vital_scores: [
       { kind: 'news2', metric: null, measured_at: start - 2 * DAY, value: 3, unit: '{score}', band: 'low_medium', median: null, robust_z: null, parts: {} },
-      { kind: 'adherence', metric: null, measured_at: start - 3 * DAY, value: 88, unit: '%', band: null, median: null, robust_z: null, parts: { taken: 7, due: 8 } },
+      ...[1, 2, 3].map((n) => ({ kind: 'adherence', metric: null, measured_at: start - n * DAY, value: 2 / 3, unit: '1', band: null, median: null, robust_z: null, parts: { taken: 2, due: 3 } })),
     ],
     alerts: [waiting[2], others[2]], reviews, entries: entries(),
   };
