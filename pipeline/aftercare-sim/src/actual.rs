@@ -114,6 +114,30 @@ pub struct ActualEdition {
     pub sources: Vec<(i32, i64)>,
 }
 
+/// One alert, as far as statements speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the schema `alerts`")]
+pub struct ActualAlert {
+    pub episode_id: String,
+    pub rule: String,
+    pub severity: String,
+    pub status: String,
+    pub historic: bool,
+    pub cause_kind: String,
+    pub cause_id: String,
+    pub revision: i32,
+    pub escalations: i32,
+    pub answer_due_at: Option<i64>,
+    pub stored_at: i64,
+}
+
+impl ActualAlert {
+    /// Whether somebody still has to do something, now or later.
+    pub fn is_unresolved(&self) -> bool {
+        !matches!(self.status.as_str(), "resolved" | "withdrawn")
+    }
+}
+
 /// Consecutive sequences of one output partition whose insert was confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Run {
@@ -144,6 +168,10 @@ pub struct Actual {
     pub receipts: Rows<ReceiptKey, ActualReceipt>,
     /// Reviews, withdrawn ones among them.
     pub reviews: Rows<ReviewKey, ExpectedReview>,
+    /// Alerts by alert id.
+    pub alerts: Rows<String, ActualAlert>,
+    /// Version and revision of every row of each alert, by version.
+    pub alert_rows: BTreeMap<String, Vec<(u64, i32)>>,
     /// Windows.
     pub windows: Rows<WindowKey, ExpectedWindow>,
     /// Records and readings.
@@ -172,6 +200,7 @@ impl Actual {
             "scores" => self.add_score(&decode(topic, value, None)?),
             "receipts" => self.add_receipt(&decode(topic, value, None)?),
             "reviews" => self.add_review(&decode(topic, value, None)?),
+            "alerts" => self.add_alert(&decode(topic, value, None)?),
             "windows" => self.add_window(&decode(topic, value, None)?),
             "reading-receipts" => self.add_reading_receipt(&decode(topic, value, None)?),
             "late-readings" => self.add_late_reading(&decode(topic, value, None)?),
@@ -298,6 +327,29 @@ impl Actual {
             ]),
         };
         self.reviews.add((row.patient_id.to_owned(), row.review_id.to_owned()), row.version, review);
+    }
+
+    /// Takes a row of an alert.
+    pub fn add_alert(&mut self, row: &wire::Alert) {
+        let alert = ActualAlert {
+            episode_id: row.episode_id.unwrap_or_default().to_owned(),
+            rule: row.rule.to_owned(),
+            severity: row.severity.to_owned(),
+            status: row.status.to_owned(),
+            historic: row.historic,
+            cause_kind: row.cause_kind.to_owned(),
+            cause_id: row.cause_id.to_owned(),
+            revision: row.revision,
+            escalations: row.escalations,
+            answer_due_at: row.answer_due_at,
+            stored_at: row.stored_at,
+        };
+        let rows = self.alert_rows.entry(row.alert_id.to_owned()).or_default();
+        // A row that was inserted again is the same row.
+        if let Err(place) = rows.binary_search(&(row.version, row.revision)) {
+            rows.insert(place, (row.version, row.revision));
+        }
+        self.alerts.add(row.alert_id.to_owned(), row.version, alert);
     }
 
     /// Takes a window row.

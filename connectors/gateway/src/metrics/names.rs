@@ -68,6 +68,10 @@ metrics! {
         "Wearable readings taken in, by what became of the reading; no reason is an empty one.";
     DeadLetters, Counter, "aftercare_dead_letters_total", ["reason"],
         "Records written to the dead-letter topic, by reason.";
+    Alerts, Counter, "aftercare_alerts_total", ["severity", "kind", "happening"],
+        "What happened to alerts: raised, escalated, closed; by severity and kind of rule.";
+    AlertsOpen, GaugeSum, "aftercare_open_alerts", ["severity", "kind"],
+        "Alerts that are open, acknowledged or put off, by severity and kind of rule.";
     Forwarded, Counter, "aftercare_forwarded_records_total", [],
         "Records found in a partition that is not their key's, and sent on to the right one.";
     HeldRecords, GaugeSum, "aftercare_held_records", ["partition"],

@@ -1,5 +1,6 @@
 //! Named statements about what came out of a run. Each answers with its violations; none means that it holds.
 
+mod alerts;
 mod curves;
 mod readings;
 mod reviews;
@@ -11,6 +12,7 @@ use std::fmt;
 use crate::actual::{Actual, Run};
 use crate::reference::{Expected, READINGS};
 
+pub use alerts::{CRITICAL_IS_ANSWERED_OR_ESCALATED, NO_ALERT_TWICE_PER_ONSET};
 pub use curves::{CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
 pub use readings::{EVERY_WINDOW_EQUALS_REFERENCE, NO_READING_COUNTED_TWICE};
 pub use reviews::EVERY_VERDICT_EQUALS_REFERENCE;
@@ -38,7 +40,7 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 10] = [
+pub const ALL: [(&str, Invariant); 12] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
@@ -48,6 +50,8 @@ pub const ALL: [(&str, Invariant); 10] = [
     (EVERY_VERDICT_EQUALS_REFERENCE, reviews::check),
     (EVERY_WINDOW_EQUALS_REFERENCE, readings::check_windows),
     (NO_READING_COUNTED_TWICE, readings::check_counts),
+    (NO_ALERT_TWICE_PER_ONSET, |_, actual| alerts::check_onsets(actual)),
+    (CRITICAL_IS_ANSWERED_OR_ESCALATED, |_, actual| alerts::check_answers(actual)),
     (COVERAGE_IS_GAPLESS, |_, actual| coverage_is_gapless(&actual.coverage)),
 ];
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use aftercare_core::documents::{RULE_KINDS, Severity};
 use aftercare_core::reason::Reason;
 use aftercare_gateway::metrics::{Histogram, Metric, MetricsSource, Sample};
 use aftercare_runtime::stats::{self, LATENCY_MS, TaskStats, reading_outcomes};
@@ -42,6 +43,21 @@ fn histogram(h: &stats::Histogram) -> Histogram {
     Histogram { buckets, sum: count(&h.sum_ms) / 1000.0, count: below }
 }
 
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn level(counter: &AtomicI64) -> f64 {
+    counter.load(Relaxed) as f64
+}
+
+/// Counters by severity and kind of rule, with their labels.
+fn by_rule<T>(
+    counters: &[[T; RULE_KINDS.len()]; Severity::ALL.len()],
+) -> impl Iterator<Item = ([(&'static str, &'static str); 2], &T)> {
+    Severity::ALL.iter().zip(counters).flat_map(|(severity, counters)| {
+        let labels = RULE_KINDS.iter().map(|kind| [("severity", severity.as_str()), ("kind", *kind)]);
+        labels.zip(counters)
+    })
+}
+
 /// The metrics of one task.
 pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSource {
     let partition = partition.to_string();
@@ -71,6 +87,15 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
         }
         for (reason, counter) in Reason::ALL.iter().zip(&stats.dead_letters) {
             out.push(Sample::counter(Metric::DeadLetters, &[("reason", reason.code())], count(counter)));
+        }
+        for (happening, by_severity) in stats::ALERTS.iter().zip(&stats.alerts) {
+            for ([severity, kind], counter) in by_rule(by_severity) {
+                let labels = [severity, kind, ("happening", *happening)];
+                out.push(Sample::counter(Metric::Alerts, &labels, count(counter)));
+            }
+        }
+        for (labels, open) in by_rule(&stats.alerts_open) {
+            out.push(Sample::gauge(Metric::AlertsOpen, &labels, level(open)));
         }
         out.push(Sample::counter(Metric::Forwarded, &[], count(&stats.forwarded)));
         out.push(Sample::counter(Metric::Transactions, &[("outcome", "committed")], count(&stats.committed)));
