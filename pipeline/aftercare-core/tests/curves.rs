@@ -30,7 +30,7 @@ type Given = (Cohort, u16, i64, u64);
 
 /// Sequences divisible by three are taken out two later.
 fn taken(added: u64) -> u64 {
-    if added % 3 == 0 { added + 2 } else { u64::MAX }
+    if added.is_multiple_of(3) { added + 2 } else { u64::MAX }
 }
 
 fn curves_of(given: &[Given], last_sequence: u64) -> Vec<CohortCurve> {
