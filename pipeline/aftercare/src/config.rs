@@ -124,6 +124,7 @@ pub(crate) struct Task {
     pub(crate) long_windows_ms: i64,
     pub(crate) held_records_max: usize,
     pub(crate) held_bytes_max: u64,
+    pub(crate) session_age_ms_max: i64,
     /// The state is written again, so that the changelog can be cut, when the changes since exceed this.
     pub(crate) round_bytes_min: u64,
 }
@@ -142,6 +143,7 @@ impl Default for Task {
             long_windows_ms: limits.long_windows_ms,
             held_records_max: limits.held_records_max,
             held_bytes_max: limits.held_bytes_max,
+            session_age_ms_max: limits.session_age_ms_max,
             round_bytes_min: task.rounds.changes_bytes_min,
         }
     }
@@ -268,6 +270,7 @@ impl Config {
                 long_windows_ms: task.long_windows_ms,
                 held_records_max: task.held_records_max,
                 held_bytes_max: task.held_bytes_max,
+                session_age_ms_max: task.session_age_ms_max,
                 ..defaults.limits
             },
             ..defaults

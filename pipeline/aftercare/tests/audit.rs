@@ -10,15 +10,17 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{PromResponse, WearableUpload};
+use aftercare_sim::reference::Reference;
 use aftercare_sim::world::{Settings, SimRecord, World};
 use aftercare_stream::partitioner::partition_of;
 use serde_json::Value;
 
 use sql::sql;
-use support::Stack;
+use support::{Stack, wait_until};
 
 const PARTITIONS: i32 = 2;
 const DAY_MS: i64 = 86_400_000;
@@ -28,7 +30,8 @@ const MISPLACED: usize = 7;
 fn world() -> Vec<SimRecord> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let days = 120;
-    let start = Instant(now - i64::from(days) * DAY_MS);
+    // It ends long enough ago that every session can be judged at once.
+    let start = Instant(now - i64::from(days) * DAY_MS - 600_000);
     let (seed, patients, bad_records) = (11, 20, 2);
     World::new(Settings {
         seed,
@@ -38,6 +41,7 @@ fn world() -> Vec<SimRecord> {
         wearers_permille: 100,
         wear_days: 1,
         bad_records,
+        sessions: true,
         ..Settings::default()
     })
     .collect()
@@ -113,8 +117,13 @@ fn damaged(stack: &Stack, table: &str, condition: &str, more: &[&str]) -> Vec<St
 #[test]
 fn an_audit_adds_up_and_sees_damage() {
     let stack = Stack::start(PARTITIONS, "");
-    let counts = write(&stack, &world());
+    let world = world();
+    let counts = write(&stack, &world);
     let mut serve = stack.serve("serve", &[]);
+    let reviews = reviews(&world);
+    wait_until("the reviews", Duration::from_secs(60), || {
+        (sql(&stack, "SELECT count() FROM reviews FINAL") == reviews).then_some(())
+    });
     let (code, report) = audit(&stack, &["--wait", "90", "--deep"]);
     assert_eq!(code, 0, "{report:#}\n{}", serve.log_tail());
     assert!(serve.stop(Duration::from_secs(15)).success(), "{}", serve.log_tail());
@@ -125,18 +134,35 @@ fn an_audit_adds_up_and_sees_damage() {
     it_sees_damage(&stack);
 }
 
+/// How many sessions are judged, of patients who are enrolled.
+fn reviews(world: &[SimRecord]) -> String {
+    let mut reference = Reference::default();
+    for record in world {
+        reference.add(record.topic, &record.key, Some(&record.value), None);
+    }
+    reference.finish(&Library::builtin()).reviews.len().to_string()
+}
+
 fn it_counts_what_was_written(report: &Value, counts: &BTreeMap<&'static str, (u64, u64)>) {
     let mut held = 0;
     for input in report["inputs"].as_array().unwrap() {
-        let (all, wrong) = counts.get(input["topic"].as_str().unwrap()).copied().unwrap_or_default();
+        let topic = input["topic"].as_str().unwrap();
+        let (mut all, wrong) = counts.get(topic).copied().unwrap_or_default();
         let figure = |name: &str| input[name].as_u64().unwrap();
+        if topic == "session-verdicts" {
+            // The tasks wrote them.
+            all = figure("taken");
+            assert!(all >= counts["clinician-activity"].0 / 2, "{input}");
+        }
         assert_eq!(figure("taken"), all + wrong, "{input}");
         assert_eq!(figure("forwarded"), wrong, "{input}");
         assert_eq!(figure("in_receipts") + figure("undecodable"), all, "{input}");
         assert_eq!(figure("not_yet_taken"), 0, "{input}");
         held += figure("held");
     }
-    assert!(counts["prom-responses"].1 > 0 && counts["wearable-readings"].1 > 0, "{counts:?}");
+    for topic in ["prom-responses", "wearable-readings", "clinician-activity"] {
+        assert!(counts[topic].1 > 0, "{counts:?}");
+    }
     assert!(held > 0, "the uploads of patients whom nobody enrols wait");
     let outputs = report["outputs"].as_array().unwrap();
     assert!(outputs.iter().all(|output| output["committed"] == output["covered"]), "{outputs:?}");
