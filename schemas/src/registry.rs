@@ -45,6 +45,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "windows" 2,
     "vital-scores" 1,
     "reviews" 1,
+    "late-readings" 2,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

@@ -1,5 +1,8 @@
 //! What wearables measure, and in which unit it is kept.
 
+use crate::reason::Reason;
+use crate::window::Micros;
+
 /// What a reading measures. The position in `ALL` is kept in state: append, never reorder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Metric(u8);
@@ -45,6 +48,18 @@ impl Metric {
     #[must_use]
     pub fn adds_up(self) -> bool {
         matches!(self.name(), "steps" | "sleep_duration" | "doses_taken" | "doses_due")
+    }
+
+    /// The value of a reading as it is kept, if it can be: in the metric's unit, and not beyond belief.
+    ///
+    /// # Errors
+    /// `UnsupportedUnit` or `ImplausibleValue`.
+    #[inline]
+    pub fn admit(self, unit: &str, value: f64) -> Result<Micros, Reason> {
+        if unit != self.unit() {
+            return Err(Reason::UnsupportedUnit);
+        }
+        Micros::from_units(value).ok_or(Reason::ImplausibleValue)
     }
 
     /// Its position.

@@ -5,7 +5,7 @@ use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
 use aftercare_core::vital::{SLOTS_PER_HOUR, VitalFact, WindowRow, hour_of};
-use aftercare_core::window::{Micros, ReadingVerdict, window_of};
+use aftercare_core::window::{Micros, ReadingVerdict, window_of, window_start};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
 use aftercare_stream::changelog::State;
@@ -127,11 +127,10 @@ impl<L: TaskLog> Task<L> {
         let Some(metric) = Metric::at(reading.metric as u8) else {
             return Ok(afterwards.refuse(ReadingOutcome::UnknownMetric));
         };
-        if reading.unit != metric.unit() {
-            return Ok(afterwards.refuse(ReadingOutcome::UnsupportedUnit));
-        }
-        let Some(value) = Micros::from_units(reading.value) else {
-            return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
+        let value = match metric.admit(reading.unit, reading.value) {
+            Ok(value) => value,
+            Err(Reason::UnsupportedUnit) => return Ok(afterwards.refuse(ReadingOutcome::UnsupportedUnit)),
+            Err(_) => return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue)),
         };
         let reaches_at = reading.measured_at.saturating_sub(self.config.limits.future_ms_max);
         if reaches_at > self.state.meta.tick {
@@ -298,6 +297,9 @@ impl<L: TaskLog> Task<L> {
         let device = self.state.device(no);
         let patient = self.state.patient(device.patient);
         let tick = self.state.meta.tick;
+        let began_at = window_start(window_of(Instant(measured_at)).0);
+        let who = patient.patient.attribution_at(began_at);
+        let time_zone = patient.patient.time_zone_at(began_at);
         self.pen.row(&mut self.log, &mut self.counted, LATE_READINGS, &patient.id, |version| {
             wire::LateReading {
                 version,
@@ -309,6 +311,12 @@ impl<L: TaskLog> Task<L> {
                 measured_at,
                 stored_at: tick,
                 source: head.source.as_str(),
+                organisation: who.organisation,
+                care_team: who.care_team,
+                clinician_id: who.clinician_id,
+                manufacturer: who.manufacturer,
+                procedure: who.procedure,
+                time_zone,
             }
         })
     }

@@ -363,6 +363,12 @@ fn late_readings_excuse_their_window_only() {
         measured_at: start + 1,
         stored_at: 0,
         source: "simulated",
+        organisation: None,
+        care_team: None,
+        clinician_id: None,
+        manufacturer: None,
+        procedure: None,
+        time_zone: None,
     });
     actual.add_reading_receipt(&count_row(patient_id, device_id, "late", "", 0, 1));
     assert!(invariants::check_all(&EXPECTED, &actual).is_empty());

@@ -168,6 +168,18 @@ pub struct LateReading<'a> {
     pub measured_at: i64,
     pub stored_at: i64,
     pub source: &'a str,
+    #[serde(borrow)]
+    pub organisation: Option<&'a str>,
+    #[serde(borrow)]
+    pub care_team: Option<&'a str>,
+    #[serde(borrow)]
+    pub clinician_id: Option<&'a str>,
+    #[serde(borrow)]
+    pub manufacturer: Option<&'a str>,
+    #[serde(borrow)]
+    pub procedure: Option<&'a str>,
+    #[serde(borrow)]
+    pub time_zone: Option<&'a str>,
 }
 
 /// Header `aftercare.dead-letter` of stream `dead-letters`.

@@ -253,6 +253,12 @@ pub(crate) fn late_reading(version: u64, measured_at: i64) -> wire::LateReading<
         measured_at,
         stored_at: NEW_YEAR,
         source: "live",
+        organisation: None,
+        care_team: None,
+        clinician_id: None,
+        manufacturer: None,
+        procedure: None,
+        time_zone: None,
     }
 }
 
