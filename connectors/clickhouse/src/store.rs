@@ -132,7 +132,11 @@ impl Store {
         Ok(rows.iter().map(Versioned::version).collect())
     }
 
-    async fn insert_rows<R>(&self, table: &'static str, rows: &[R::Value<'_>]) -> Result<(), StoreError>
+    pub(crate) async fn insert_rows<R>(
+        &self,
+        table: &'static str,
+        rows: &[R::Value<'_>],
+    ) -> Result<(), StoreError>
     where
         R: RowWrite,
         for<'a> <R as Row>::Value<'a>: Send + Sync,

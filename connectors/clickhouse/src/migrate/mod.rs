@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_outputs"
     2 "0002_views"
     3 "0003_care"
+    4 "0004_raw_readings"
     5 "0005_analysts"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");

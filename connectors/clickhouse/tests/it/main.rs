@@ -6,6 +6,7 @@ mod audit;
 mod crash;
 mod insert;
 mod migrate;
+mod readings;
 mod report;
 mod support;
 mod watch;
