@@ -13,6 +13,7 @@ mod follow;
 mod input;
 mod ledger;
 pub mod output;
+pub mod raw;
 mod readings;
 mod sessions;
 mod state;

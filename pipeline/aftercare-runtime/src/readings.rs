@@ -12,7 +12,8 @@ use aftercare_stream::changelog::State;
 use aftercare_stream::log::TaskLog;
 
 use crate::error::TaskError;
-use crate::input::{Input, Placed, TEXT_TOO_LONG};
+use crate::input::{Input, Placed};
+use crate::raw;
 use crate::state::{
     Device, DeviceNo, HeldFor, Issue, LIVE_WINDOWS, PatientNo, ReadingOutcome, Series, WARM_WEARERS, Window,
     WindowKey, key, operation,
@@ -59,14 +60,8 @@ impl<L: TaskLog> Task<L> {
         readings: &[wire::Reading<'_>],
         taken_to: Option<i64>,
     ) -> Result<(), TaskError> {
-        if head.patient_id.is_empty() || head.device_id.is_empty() {
-            return self.undecodable(input, "missing_id", "the upload names no patient or no device");
-        }
-        if head.patient_id.len() + head.device_id.len() > self.config.limits.text_bytes_max {
-            return self.undecodable(input, Reason::TextTooLong.code(), TEXT_TOO_LONG);
-        }
-        if readings.is_empty() {
-            return self.undecodable(input, "empty_upload", "the upload has no readings");
+        if let Some((reason, message)) = raw::refusal(head, readings, &self.config.limits) {
+            return self.undecodable(input, reason, message);
         }
         let device = match self.state.find_device(head.patient_id, head.device_id) {
             Some(known) => known,

@@ -491,7 +491,7 @@ impl<L: TaskLog> Task<L> {
 
 /// Takes a document into the library. One that can't be read changes nothing: what needs it is refused and can be
 /// replayed once it is repaired.
-fn learn(library: &mut Library, record: &RecordRef<'_>) {
+pub fn learn(library: &mut Library, record: &RecordRef<'_>) {
     if record.value.is_none() {
         return;
     }

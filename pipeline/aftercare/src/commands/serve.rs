@@ -17,6 +17,8 @@ use clap::ValueEnum;
 use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::desk::{self, InstalledDesk};
+use crate::wiring::late::Late;
+use crate::wiring::readings::Raw;
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
 use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
@@ -26,8 +28,10 @@ use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
 pub(crate) enum Role {
     /// Patient tasks: inputs to outputs.
     Task,
-    /// Outputs to ClickHouse.
+    /// Outputs and raw readings to ClickHouse.
     Sink,
+    /// Windows that readings reached late, computed again from the raw readings in ClickHouse.
+    Late,
     /// Alerts to those who must look, where any are configured.
     Notify,
     /// Console, schema registry, health, metrics.
@@ -38,7 +42,7 @@ pub(crate) enum Role {
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which parts run here.
-    #[arg(long, value_delimiter = ',', default_values = ["task", "sink", "notify", "http"])]
+    #[arg(long, value_delimiter = ',', default_values = ["task", "sink", "late", "notify", "http"])]
     roles: Vec<Role>,
 }
 
@@ -97,6 +101,20 @@ impl Service {
             runtime.spawn(watch::run(Store::connect(config.store()?), watched, Arc::clone(&stop)));
             let body = move || sink::run(&cluster, store, handle, settings, stats, &stop);
             parts.push(part("sink", body)?);
+        }
+        if roles.contains(&Role::Sink) {
+            let (settings, cluster, runtime) =
+                (config.sink.clone(), cluster.clone(), runtime.handle().clone());
+            let (limits, partitions) = (config.task(0).limits, config.kafka.partitions);
+            let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
+            let body =
+                move || Raw { cluster: &cluster, store, runtime, settings, limits, partitions }.run(&stop);
+            parts.push(part("readings", body)?);
+        }
+        if roles.contains(&Role::Late) {
+            let (cluster, runtime) = (cluster.clone(), runtime.handle().clone());
+            let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
+            parts.push(part("late", move || Late { cluster: &cluster, store, runtime }.run(&stop))?);
         }
         if roles.contains(&Role::Notify) && config.notify.has_receivers() {
             let receivers = notify::Receivers::open(&config.notify)?;

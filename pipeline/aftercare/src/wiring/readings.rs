@@ -1,0 +1,149 @@
+//! Raw readings into ClickHouse, from the topic of uploads itself: what a task would count, the first copy of each. Rows
+//! first, then the position, so that whatever is interrupted is repeated; a repeated row replaces itself.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use aftercare_clickhouse::{ReadingRow, Store, StoreError};
+use aftercare_kafka::Cluster;
+use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch};
+use aftercare_kafka::ownership::{GroupPositions, Ownership};
+use aftercare_runtime::config::Limits;
+use aftercare_runtime::raw;
+use aftercare_runtime::topics::{self, WEARABLE_READINGS};
+use aftercare_schemas::codec;
+use aftercare_stream::log::Batch;
+use aftercare_stream::partitioner::partition_of;
+use tokio::runtime::Handle;
+
+use super::faults::passing;
+use crate::config;
+
+/// At most this many records are taken by one poll.
+const POLL_RECORDS: usize = 2_048;
+/// With this many bytes read, they are inserted at once.
+const BYTES_MAX: usize = 8 << 20;
+/// Between two tries of a failed insert.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What it needs.
+pub(crate) struct Raw<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) store: Store,
+    pub(crate) runtime: Handle,
+    pub(crate) settings: config::Sink,
+    /// Those of the tasks.
+    pub(crate) limits: Limits,
+    pub(crate) partitions: i32,
+}
+
+/// Records read and not yet inserted.
+#[derive(Default)]
+struct Waiting {
+    batches: Vec<KafkaBatch>,
+    bytes: usize,
+    since: Option<Instant>,
+    /// Where reading goes on once all of it is inserted.
+    positions: BTreeMap<i32, i64>,
+}
+
+impl Raw<'_> {
+    /// Runs until `stop` is set.
+    pub(crate) fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let name = topics::name(WEARABLE_READINGS);
+        let (topic, ownership) = (self.cluster.topic(name), Ownership::join(self.cluster, "readings", name)?);
+        let (mut drain, positions) = (Drain::open(self.cluster, &[])?, ownership.positions());
+        let mut waiting = Waiting::default();
+        let flush = Duration::from_millis(self.settings.flush_ms);
+        while !stop.load(Relaxed) {
+            if let Some(owned) = ownership.next(Duration::ZERO)? {
+                waiting = Waiting::default();
+                let mut assigned = Vec::new();
+                for partition in owned {
+                    let from = positions.committed(std::slice::from_ref(&topic), partition)?;
+                    let from = from.first().copied().unwrap_or_default();
+                    assigned.push(Assigned { id: WEARABLE_READINGS, topic: topic.clone(), partition, from });
+                }
+                drain.assign(&assigned)?;
+            }
+            let left = waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
+            waiting.add(drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?);
+            if waiting.bytes >= BYTES_MAX || waiting.since.is_some_and(|since| since.elapsed() >= flush) {
+                self.flush(&topic, &positions, std::mem::take(&mut waiting), stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Inserts everything that waits, then moves the positions. While ClickHouse does not answer, nothing more is read.
+    fn flush(&self, topic: &str, positions: &GroupPositions, waiting: Waiting, stop: &AtomicBool) {
+        let rows = self.rows(&waiting.batches);
+        passing("readings.inserting");
+        while let Err(error) = self.insert(&rows) {
+            tracing::warn!(%error, "raw readings not inserted, trying again");
+            if stop.load(Relaxed) {
+                return;
+            }
+            std::thread::park_timeout(RETRY);
+        }
+        passing("readings.inserted");
+        let moved: Vec<_> =
+            waiting.positions.iter().map(|(partition, at)| (topic.to_owned(), *partition, *at)).collect();
+        if let Err(error) = positions.commit(&moved) {
+            tracing::warn!(%error, "positions not moved; these readings will be inserted again and replace themselves");
+        }
+    }
+
+    fn insert(&self, rows: &[ReadingRow<'_>]) -> Result<(), StoreError> {
+        let mut chunks = rows.chunks(self.settings.rows_max.max(1));
+        chunks.try_for_each(|rows| self.runtime.block_on(self.store.insert_readings(rows)))
+    }
+
+    /// The readings that a task takes by what they say. One that is not at home in its partition was sent on by the task
+    /// there; its copy is the one that counts.
+    fn rows<'b>(&self, batches: &'b [KafkaBatch]) -> Vec<ReadingRow<'b>> {
+        let (mut rows, mut scratch) = (Vec::new(), Vec::new());
+        for (batch, i) in batches.iter().flat_map(|batch| (0..batch.len()).map(move |i| (batch, i))) {
+            let (record, partition) = (batch.get(i), batch.partition(i));
+            let header = batch.header(i, codec::GUID_HEADER);
+            let size = record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+            let Ok(head) = codec::each_reading(record.value, header.as_deref(), &mut scratch) else {
+                continue;
+            };
+            let is_home = partition_of(head.patient_id.as_bytes(), self.partitions) == partition;
+            if !is_home
+                || size > self.limits.record_bytes_max
+                || raw::refusal(&head, &scratch, &self.limits).is_some()
+            {
+                continue;
+            }
+            rows.extend(raw::admitted(&scratch).map(|(metric, reading)| ReadingRow {
+                version: ReadingRow::version_of(record.offset.0),
+                patient_id: head.patient_id,
+                device_id: head.device_id,
+                metric: metric.name(),
+                unit: metric.unit(),
+                value: reading.value,
+                measured_at: reading.measured_at,
+                partition,
+                offset: record.offset.0,
+                source: head.source.as_str(),
+            }));
+        }
+        rows
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, batch: KafkaBatch) {
+        for i in 0..batch.len() {
+            self.positions.insert(batch.partition(i), batch.get(i).offset.next().0);
+            self.bytes += batch.get(i).value.map_or(0, <[u8]>::len);
+        }
+        if !batch.is_empty() {
+            self.since.get_or_insert_with(Instant::now);
+            self.batches.push(batch);
+        }
+    }
+}
