@@ -131,7 +131,8 @@ fn a_reading_a_week_late_changes_exactly_its_window() {
     it_changes_its_window(&watch, &serve);
     delivered_again_it_changes_nothing(&watch, &serve);
     for (n, point) in (1..).zip(POINTS) {
-        assert!(serve.stop(Duration::from_secs(15)).success(), "{}", serve.log_tail());
+        let ended = serve.stop(Duration::from_secs(15));
+        assert!(ended.success(), "{ended}\n{}", serve.log_tail());
         serve = a_death_changes_nothing(&watch, n, point);
     }
 

@@ -168,6 +168,8 @@ fn sample_with_books() -> TaskState {
         book.take_enrolment(&now, &fact, Source::Live);
     });
     assert_eq!(rows.len(), 1, "the superficial session is an alert");
+    state.ledgers.change(&mut tx, 0, |_| ());
+    state.closings.change(&mut tx, 0, |_| ());
     count(&mut state.cohorts);
     state.closings.change(&mut tx, 0, |closings| {
         closings.close(Closing::parse("closing/warranty-example/2023-11").unwrap());

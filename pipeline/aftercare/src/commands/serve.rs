@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::desk::{self, InstalledDesk};
 use crate::wiring::late::Late;
-use crate::wiring::readings::Raw;
+use crate::wiring::readings::{FlowStats, Raw};
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
 use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
@@ -107,14 +107,20 @@ impl Service {
                 (config.sink.clone(), cluster.clone(), runtime.handle().clone());
             let (limits, partitions) = (config.task(0).limits, config.kafka.partitions);
             let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
-            let body =
-                move || Raw { cluster: &cluster, store, runtime, settings, limits, partitions }.run(&stop);
+            let stats = Arc::new(FlowStats::default());
+            registrations.push(metrics.register(metrics::of_flow("wearable-readings", Arc::clone(&stats))));
+            let body = move || {
+                Raw { cluster: &cluster, store, runtime, settings, limits, partitions, stats }.run(&stop)
+            };
             parts.push(part("readings", body)?);
         }
         if roles.contains(&Role::Late) {
             let (cluster, runtime) = (cluster.clone(), runtime.handle().clone());
             let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
-            parts.push(part("late", move || Late { cluster: &cluster, store, runtime }.run(&stop))?);
+            let stats = Arc::new(FlowStats::default());
+            registrations.push(metrics.register(metrics::of_flow("late-windows", Arc::clone(&stats))));
+            let body = move || Late { cluster: &cluster, store, runtime, stats }.run(&stop);
+            parts.push(part("late", body)?);
         }
         if roles.contains(&Role::Notify) && config.notify.has_receivers() {
             let receivers = notify::Receivers::open(&config.notify)?;

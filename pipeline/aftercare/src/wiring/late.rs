@@ -4,6 +4,7 @@
 //! then too. Rows first, then the position: what is interrupted is repeated, and gives the same rows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use aftercare_stream::log::Batch;
 use tokio::runtime::Handle;
 
 use super::faults::passing;
+use super::readings::FlowStats;
 
 /// At most this many records are taken by one poll.
 const POLL_RECORDS: usize = 1_024;
@@ -35,6 +37,7 @@ pub(crate) struct Late<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) store: Store,
     pub(crate) runtime: Handle,
+    pub(crate) stats: Arc<FlowStats>,
 }
 
 /// Patient, metric, device.
@@ -78,6 +81,7 @@ impl Late<'_> {
             if places.is_empty() {
                 continue;
             }
+            self.stats.wait(&batch);
             passing("late.read");
             match self.write(&batch, &library, &ownership, stop)? {
                 None => {}
@@ -90,6 +94,7 @@ impl Late<'_> {
             if let Err(error) = positions.commit(&places) {
                 tracing::warn!(%error, "positions not moved; these windows will be computed again to the same rows");
             }
+            self.stats.oldest_waiting_at.store(0, Relaxed);
             passing("late.moved");
         }
         Ok(())
@@ -129,7 +134,10 @@ impl Late<'_> {
                 match self.runtime.block_on(self.write_series(*series, touched, library)) {
                     Ok(true) => break,
                     Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "late windows not written, trying again"),
+                    Err(error) => {
+                        self.stats.failures.fetch_add(1, Relaxed);
+                        tracing::warn!(%error, "late windows not written, trying again");
+                    }
                 }
                 if stop.load(Relaxed) {
                     return Ok(Some(Left::Stopped));
@@ -165,6 +173,7 @@ impl Late<'_> {
         });
         let rows: Vec<Window<'_>> = rows.collect();
         self.store.insert_late_windows(&rows).await?;
+        self.stats.inserted(rows.len());
         Ok(true)
     }
 }

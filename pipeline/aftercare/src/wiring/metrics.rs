@@ -10,6 +10,7 @@ use aftercare_runtime::stats::{self, LATENCY_MS, TaskStats, reading_outcomes};
 use aftercare_runtime::topics;
 
 use super::notify::NotifyStats;
+use super::readings::FlowStats;
 use super::sink::{SinkStats, TABLES};
 use super::wall_clock;
 
@@ -129,13 +130,26 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
 pub(crate) fn of_sink(stats: Arc<SinkStats>) -> impl MetricsSource {
     move |out: &mut Vec<Sample>| {
         for (at, table) in TABLES.iter().enumerate() {
-            let label = [("topic", table.topic())];
-            out.push(Sample::counter(Metric::SinkRows, &label, count(&stats.rows[at])));
-            out.push(Sample::counter(Metric::SinkInserts, &label, count(&stats.inserts[at])));
-            out.push(Sample::counter(Metric::SinkFailures, &label, count(&stats.failures[at])));
-            out.push(Sample::gauge(Metric::SinkFreshness, &label, age(&stats.oldest_waiting_at[at])));
+            let counters = [&stats.rows[at], &stats.inserts[at], &stats.failures[at]];
+            flow(table.topic(), counters, &stats.oldest_waiting_at[at], out);
         }
     }
+}
+
+/// The metrics of another flow into ClickHouse, beside those of the output topics.
+pub(crate) fn of_flow(name: &'static str, stats: Arc<FlowStats>) -> impl MetricsSource {
+    move |out: &mut Vec<Sample>| {
+        let counters = [&stats.rows, &stats.inserts, &stats.failures];
+        flow(name, counters, &stats.oldest_waiting_at, out);
+    }
+}
+
+fn flow(topic: &str, [rows, inserts, failures]: [&AtomicU64; 3], oldest: &AtomicI64, out: &mut Vec<Sample>) {
+    let label = [("topic", topic)];
+    out.push(Sample::counter(Metric::SinkRows, &label, count(rows)));
+    out.push(Sample::counter(Metric::SinkInserts, &label, count(inserts)));
+    out.push(Sample::counter(Metric::SinkFailures, &label, count(failures)));
+    out.push(Sample::gauge(Metric::SinkFreshness, &label, age(oldest)));
 }
 
 /// The metrics of the notifier.

@@ -2,7 +2,8 @@
 //! first, then the position, so that whatever is interrupted is repeated; a repeated row replaces itself.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::{ReadingRow, Store, StoreError};
@@ -27,6 +28,30 @@ const BYTES_MAX: usize = 8 << 20;
 /// Between two tries of a failed insert.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// What is counted for observers of a flow from one topic into ClickHouse.
+#[derive(Debug, Default)]
+pub(crate) struct FlowStats {
+    pub(crate) rows: AtomicU64,
+    pub(crate) inserts: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    /// Produce time of the oldest record read whose rows are not written, ms since 1970 UTC; 0 when there is none.
+    pub(crate) oldest_waiting_at: AtomicI64,
+}
+
+impl FlowStats {
+    pub(crate) fn inserted(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Relaxed);
+        self.inserts.fetch_add(1, Relaxed);
+    }
+
+    /// These records wait now, besides those that did already.
+    pub(crate) fn wait(&self, batch: &KafkaBatch) {
+        if !batch.is_empty() && self.oldest_waiting_at.load(Relaxed) == 0 {
+            self.oldest_waiting_at.store(batch.get(0).produced_at, Relaxed);
+        }
+    }
+}
+
 /// What it needs.
 pub(crate) struct Raw<'a> {
     pub(crate) cluster: &'a Cluster,
@@ -36,6 +61,7 @@ pub(crate) struct Raw<'a> {
     /// Those of the tasks.
     pub(crate) limits: Limits,
     pub(crate) partitions: i32,
+    pub(crate) stats: Arc<FlowStats>,
 }
 
 /// Records read and not yet inserted.
@@ -59,6 +85,7 @@ impl Raw<'_> {
         while !stop.load(Relaxed) {
             if let Some(owned) = ownership.next(Duration::ZERO)? {
                 waiting = Waiting::default();
+                self.stats.oldest_waiting_at.store(0, Relaxed);
                 let mut assigned = Vec::new();
                 for partition in owned {
                     let from = positions.committed(std::slice::from_ref(&topic), partition)?;
@@ -68,7 +95,9 @@ impl Raw<'_> {
                 drain.assign(&assigned)?;
             }
             let left = waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
-            waiting.add(drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?);
+            let batch = drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?;
+            self.stats.wait(&batch);
+            waiting.add(batch);
             if waiting.bytes >= BYTES_MAX || waiting.since.is_some_and(|since| since.elapsed() >= flush) {
                 self.flush(&topic, &positions, std::mem::take(&mut waiting), stop);
             }
@@ -81,12 +110,15 @@ impl Raw<'_> {
         let rows = self.rows(&waiting.batches);
         passing("readings.inserting");
         while let Err(error) = self.insert(&rows) {
+            self.stats.failures.fetch_add(1, Relaxed);
             tracing::warn!(%error, "raw readings not inserted, trying again");
             if stop.load(Relaxed) {
                 return;
             }
             std::thread::park_timeout(RETRY);
         }
+        self.stats.inserted(rows.len());
+        self.stats.oldest_waiting_at.store(0, Relaxed);
         passing("readings.inserted");
         let moved: Vec<_> =
             waiting.positions.iter().map(|(partition, at)| (topic.to_owned(), *partition, *at)).collect();
