@@ -5,7 +5,7 @@ use super::life::Cause;
 use super::series::{Level, Point, Series};
 use super::words::{AlertChange, CauseKind, Evidence, hash};
 use super::{AlertBook, Now, Place, Work};
-use crate::documents::{Direction, RuleKind};
+use crate::documents::{Direction, Library, RuleKind};
 use crate::facts::{RecordHead, RecordStatus, UploadFact};
 use crate::patient::{ScoreChange, ScoreStatus};
 use crate::time::Instant;
@@ -51,7 +51,7 @@ impl AlertBook {
             return self.keep(key, series, UPLOADS_MAX);
         }
         for rule in &place.policy.rules {
-            let scores = Scores { now, place, rows };
+            let scores = Scores { library: now.library, place, rows };
             let Some(level) = scores.level(&rule.kind) else { continue };
             let work = Work::new(now, place, rule, key);
             if let Some(position) = series.position(id) {
@@ -153,7 +153,7 @@ impl Cause {
 
 /// The rows of one upload and episode.
 struct Scores<'s> {
-    now: &'s Now<'s>,
+    library: &'s Library,
     place: Place<'s>,
     rows: &'s [ScoreChange],
 }
@@ -197,7 +197,7 @@ impl<'s> Scores<'s> {
 
     /// Whether the judged index, or score, falls over the last weeks.
     fn goes_down(&self, row: &ScoreChange) -> bool {
-        let direction = self.now.library.instrument(&row.instrument, None).map(|known| known.direction);
+        let direction = self.library.instrument(&row.instrument, None).map(|known| known.direction);
         let up = direction != Some(Direction::Down);
         row.slope_56d.is_some_and(|slope| if up { slope < 0.0 } else { slope > 0.0 })
     }
