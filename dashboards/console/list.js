@@ -21,13 +21,13 @@ const FILTERS = {
   severity: { label: 'Severity', name: words.severity },
 };
 
-/** Critical, then VIP, then whose answer is due first, then the graver, then the older. */
+/** Critical, then VIP, then the graver, then whose answer is due first, then the older. */
 export function byUrgency(a, b) {
   return (
     (b.severity === 'critical') - (a.severity === 'critical') ||
     b.vip - a.vip ||
-    (a.answer_due_at ?? Infinity) - (b.answer_due_at ?? Infinity) || // two without a limit give NaN, which counts as equal
     RANK[a.severity] - RANK[b.severity] ||
+    (a.answer_due_at ?? Infinity) - (b.answer_due_at ?? Infinity) || // two without a limit give NaN, which counts as equal
     a.raised_at - b.raised_at ||
     (a.alert_id < b.alert_id ? -1 : 1)
   );

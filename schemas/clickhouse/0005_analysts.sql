@@ -170,7 +170,7 @@ SELECT
     count() AS entries,
     countIf(reverses IS NOT NULL) AS reversals,
     sum(amount_minor) AS total_minor,
-    toDecimal128(total_minor, 3) / multiIf(currency IN ('JPY', 'KRW', 'VND', 'CLP'), 1, currency IN ('BHD', 'JOD', 'KWD', 'OMN', 'TND'), 1000, 100) AS amount
+    toDecimal128(total_minor, 3) / multiIf(currency IN ('JPY', 'KRW', 'VND', 'CLP'), 1, currency IN ('BHD', 'JOD', 'KWD', 'OMR', 'TND'), 1000, 100) AS amount
 FROM ledger_current
 ARRAY JOIN [('all', ''), ('component', component), ('payer', payer), ('payee', payee), ('manufacturer', manufacturer), ('reason', reason)] AS dimension
 WHERE kind IN ('line', 'held') AND service_period IS NOT NULL AND booking_period IS NOT NULL AND contract IS NOT NULL AND dimension.2 IS NOT NULL
@@ -188,7 +188,7 @@ SELECT
     uniqExact(patient_id) AS patients,
     count() AS entries,
     sum(movement.2) AS total_minor,
-    toDecimal128(total_minor, 3) / multiIf(currency IN ('JPY', 'KRW', 'VND', 'CLP'), 1, currency IN ('BHD', 'JOD', 'KWD', 'OMN', 'TND'), 1000, 100) AS amount
+    toDecimal128(total_minor, 3) / multiIf(currency IN ('JPY', 'KRW', 'VND', 'CLP'), 1, currency IN ('BHD', 'JOD', 'KWD', 'OMR', 'TND'), 1000, 100) AS amount
 FROM ledger_current
 ARRAY JOIN [(debit_account, amount_minor), (credit_account, -amount_minor)] AS movement
 WHERE kind = 'posting' AND booking_period IS NOT NULL AND contract IS NOT NULL AND component IS NOT NULL AND movement.1 IS NOT NULL
