@@ -39,8 +39,8 @@ pub struct Limits {
     /// How many windows and counts that changed are issued between two polls. The rest waits for the next ones.
     pub issued_per_turn_max: usize,
     /// How long before its newest session a clinician's session may have begun and still be taken; one from further
-    /// back is dead-lettered as `session_too_old`. So long sessions are remembered, so that copies are known: past the
-    /// month after theirs, in which a service is billed and corrected.
+    /// back is dead-lettered as `session_too_old`. So long sessions are remembered, so that copies are known: as long as
+    /// the inputs are kept, since in a backlog a record that was sent on comes after all others.
     pub session_age_ms_max: i64,
 }
 
@@ -55,7 +55,7 @@ impl Default for Limits {
             record_bytes_max: 16 << 20,
             dead_letter_bytes_max: 20 << 20,
             text_bytes_max: 4 << 10,
-            session_age_ms_max: 62 * 86_400_000,
+            session_age_ms_max: 400 * 86_400_000,
             long_windows_ms: 5 * 60_000,
             issued_per_turn_max: 256,
         }
