@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Questionnaires of the latency measurement, 20 a second.
     #[arg(long, default_value_t = 200)]
     probes: u32,
-    /// Stay up after the report, until Ctrl-C.
+    /// Stay up after the report, and let the world go on by the wall, until Ctrl-C.
     #[arg(long)]
     keep: bool,
     /// The report as JSON.

@@ -1,8 +1,10 @@
 //! The seeded year, played through the pipeline tick by tick: what arrives until a tick is taken before the tick is
-//! written, care managers answer the alerts that they see, and the world's time ends now.
+//! written, care managers answer the alerts that they see, and the world's time ends now. From there it can go on by the
+//! wall.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::iter::Peekable;
 use std::time::{Duration, Instant};
 
 use aftercare_core::time;
@@ -35,24 +37,30 @@ pub(super) struct Played {
 }
 
 /// The world on its way into the pipeline.
-struct Play<'p> {
+pub(super) struct Play<'p> {
     pipeline: &'p Pipeline<'p>,
     writer: RecordWriter,
+    world: Peekable<World>,
     alerts: Alerts,
     seed: u64,
     /// Care managers' actions to come, in the order of their arrival.
     actions: BTreeMap<(i64, u64), SimRecord>,
-    played: Played,
+    pub(super) played: Played,
 }
 
-/// Plays it. `began`: when the demo did.
-pub(super) fn play(pipeline: &Pipeline<'_>, settings: Settings, began: Instant) -> anyhow::Result<Played> {
+/// Plays it to its end. `began`: when the demo did.
+pub(super) fn play<'p>(
+    pipeline: &'p Pipeline<'p>,
+    settings: Settings,
+    began: Instant,
+) -> anyhow::Result<Play<'p>> {
+    let (end, seed) = (settings.end().0, settings.seed);
     let world = World::new(settings);
     let mut play = Play {
         pipeline,
         writer: pipeline.config.cluster().writer()?,
         alerts: Alerts::open(pipeline)?,
-        seed: world.settings().seed,
+        seed,
         actions: BTreeMap::new(),
         played: Played {
             written: BTreeMap::new(),
@@ -60,8 +68,9 @@ pub(super) fn play(pipeline: &Pipeline<'_>, settings: Settings, began: Instant) 
             first_alert: None,
             truth: world.truth().collect(),
         },
+        world: world.peekable(),
     };
-    for record in world {
+    while let Some(record) = play.world.next_if(|record| record.at <= end) {
         if record.topic == topics::name(topics::CONTROL) {
             play.tick(&record, began)?;
         } else {
@@ -69,7 +78,7 @@ pub(super) fn play(pipeline: &Pipeline<'_>, settings: Settings, began: Instant) 
         }
     }
     play.settle()?;
-    Ok(play.played)
+    Ok(play)
 }
 
 impl Play<'_> {
@@ -84,19 +93,10 @@ impl Play<'_> {
     fn tick(&mut self, record: &SimRecord, began: Instant) -> anyhow::Result<()> {
         let tick: wire::Control<'_> = codec::decode(record.topic, Some(&record.value), None)?;
         self.settle()?;
-        for action in self.alerts.seen(self.pipeline, self.seed)? {
+        if self.see()? {
             self.played.first_alert.get_or_insert_with(|| began.elapsed());
-            let number = u64::try_from(self.actions.len()).unwrap_or(u64::MAX);
-            let mut place = (action.at, number);
-            while let Entry::Occupied(_) = self.actions.entry(place) {
-                place.1 += 1;
-            }
-            self.actions.insert(place, action);
         }
-        let later = self.actions.split_off(&(tick.at, 0));
-        for (_, action) in std::mem::replace(&mut self.actions, later) {
-            self.write(&action)?;
-        }
+        self.act(tick.at)?;
         self.settle()?;
         for partition in 0..self.pipeline.config.kafka.partitions {
             self.writer.write_to(record.topic, partition, None, Some(&record.value), &[])?;
@@ -104,6 +104,42 @@ impl Play<'_> {
         self.writer.flush()?;
         self.played.ticks += 1;
         self.wait("a tick", |pipeline| pipeline.ticked() >= tick.at)
+    }
+
+    /// What arrives until `now`, by the wall; the time itself is told by others.
+    pub(super) fn go_on(&mut self, now: i64) -> anyhow::Result<()> {
+        while let Some(record) = self.world.next_if(|record| record.at <= now) {
+            if record.topic != topics::name(topics::CONTROL) {
+                self.write(&record)?;
+            }
+        }
+        self.see()?;
+        self.act(now)?;
+        self.writer.flush()?;
+        Ok(())
+    }
+
+    /// Care managers see what was raised; whether anything was.
+    fn see(&mut self) -> anyhow::Result<bool> {
+        let actions = self.alerts.seen(self.pipeline, self.seed)?;
+        let any = !actions.is_empty();
+        for action in actions {
+            let mut place = (action.at, 0);
+            while let Entry::Occupied(_) = self.actions.entry(place) {
+                place.1 += 1;
+            }
+            self.actions.insert(place, action);
+        }
+        Ok(any)
+    }
+
+    /// They do what they do until then.
+    fn act(&mut self, until: i64) -> anyhow::Result<()> {
+        let later = self.actions.split_off(&(until, 0));
+        for (_, action) in std::mem::replace(&mut self.actions, later) {
+            self.write(&action)?;
+        }
+        Ok(())
     }
 
     /// Everything written is taken.

@@ -26,6 +26,8 @@ use crate::wiring::{say, wall_clock};
 
 /// The world's time goes in steps of so many minutes.
 const TICK_MINUTES: u32 = 720;
+/// For so long the world goes on by the wall when the demo is kept.
+const KEPT_DAYS: u32 = 30;
 /// So many of 1000 patients wear a device.
 const WEARERS_PERMILLE: u32 = 50;
 /// Everything that is written should be in ClickHouse long before this is over.
@@ -128,19 +130,20 @@ fn show(
         bad_records: args.bad_records,
         sessions: true,
         tick_minutes: TICK_MINUTES,
+        days_after: if args.keep { KEPT_DAYS } else { 0 },
         ..Settings::default()
     };
     let what = format!("play {} days of {} patients", args.days, args.patients);
-    let played = steps.run(&what, || play::play(pipeline, settings.clone(), steps.began))?;
+    let mut play = steps.run(&what, || play::play(pipeline, settings.clone(), steps.began))?;
     let _ticker = Ticker::start(pipeline.config)?;
     let nhs = match nhs {
         None => None,
         Some(file) => Some(steps.run("import the NHS PROMs file", || import_nhs(pipeline.config, file))?),
     };
-    let written = Written { world: played.written.clone(), nhs };
+    let written = Written { world: play.played.written.clone(), nhs };
     steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
-    let mut report =
-        steps.run("read what came out", || Report::read(pipeline, &written, &settings, &played, running))?;
+    let mut report = steps
+        .run("read what came out", || Report::read(pipeline, &written, &settings, &play.played, running))?;
     if args.probes > 0 {
         let what = format!("time {} questionnaires, one by one, into ClickHouse", text::grouped(args.probes));
         report.latency = Some(steps.run(&what, || latency::measure(pipeline, args.probes))?);
@@ -161,6 +164,7 @@ fn show(
     drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
     while args.keep && !steps.stop.load(Relaxed) {
         ensure!(!pipeline.service.has_failed(), "a part of the pipeline ended");
+        play.go_on(wall_clock())?;
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(if sound { Outcome::Done } else { Outcome::Found })
