@@ -142,7 +142,7 @@ fn step(entry: &BillEntry) -> Option<String> {
         _ => band.to_owned(),
     };
     Some(format!(
-        "Expected {expected} % (from {n} responses, edition {edition}): {index} / {expected} = {ratio}, {step}: factor {factor}."
+        "Expected {expected} % (n {n} in the narrowest cohort, which borrows from the wider ones; edition {edition}): {index} / {expected} = {ratio}, {step}: factor {factor}."
     ))
 }
 

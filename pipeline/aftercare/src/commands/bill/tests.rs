@@ -223,7 +223,7 @@ Contract warranty-example, version 1.
   1. Treated on 2026-01-05; device stent-a of m-alpha, known since 2026-01-05: the warranty holds.
   2. Slot 1: 2026-01-12 to 2026-01-25.
   3. Upload u-1, answered on 2026-01-19, arrived on 2026-01-20: index 140 %.
-  4. Expected 120 % (from 212 responses, edition pci-des@2025-12): 140 / 120 = 1.166667, above 0.9 to 1.1: factor 1.2.
+  4. Expected 120 % (n 212 in the narrowest cohort, which borrows from the wider ones; edition pci-des@2025-12): 140 / 120 = 1.166667, above 0.9 to 1.1: factor 1.2.
   5. Review se-1 by c-1 on 2026-01-22, within 7 days of the upload: 45.5 s (at least 30), 3 sections (at least 2), 5 interactions (at least 3), patients within five minutes: 1 (at most 5); service by default@1.
   6. Adjustment 80.00 x (1.2 - 1) = 16.00; share of m-alpha 0.8: 12.80.");
 }
