@@ -159,6 +159,8 @@ mod tests {
                 "phase",
                 "receiver",
                 "severity",
+                "kind",
+                "happening",
                 "version",
             ];
             assert!(labels.iter().all(|label| known.contains(label)), "{name}");
