@@ -334,7 +334,7 @@ async function crowd(browser) {
   await page.close();
 }
 
-await put(...waiting.toReversed(), ...others);
+await put(...[...waiting].reverse(), ...others);
 await ask({ do: 'pages', ...pages() });
 await withBrowser({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, async (browser) => {
   const page = await loads(browser);
