@@ -35,6 +35,15 @@ pub struct Assigned {
     pub from: i64,
 }
 
+impl Assigned {
+    /// The first so many partitions of a topic, each from its beginning.
+    #[must_use]
+    pub fn whole(id: TopicId, topic: &str, partitions: i32) -> Vec<Self> {
+        let whole = |partition| Self { id, topic: topic.to_owned(), partition, from: 0 };
+        (0..partitions).map(whole).collect()
+    }
+}
+
 /// A part of a partition: from `from.from` up to `until`, exclusive.
 #[derive(Clone, Debug)]
 pub struct Range {

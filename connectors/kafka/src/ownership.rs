@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use aftercare_stream::position::TopicId;
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, RebalanceProtocol};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::Cluster;
+use crate::drain::Assigned;
 use crate::error::KafkaFault;
 use crate::task_log::GroupMetadata;
 
@@ -180,6 +182,24 @@ impl GroupPositions {
                 _ => 0,
             })
             .collect())
+    }
+
+    /// These partitions of one topic (its full name), each from its committed position.
+    ///
+    /// # Errors
+    /// When the group's coordinator can't be reached.
+    pub fn assigned(
+        &self,
+        id: TopicId,
+        topic: &str,
+        partitions: &BTreeSet<i32>,
+    ) -> Result<Vec<Assigned>, KafkaFault> {
+        let name = [topic.to_owned()];
+        let assigned = |partition: &i32| {
+            let from = self.committed(&name, *partition)?.first().copied().unwrap_or_default();
+            Ok(Assigned { id, topic: topic.to_owned(), partition: *partition, from })
+        };
+        partitions.iter().map(assigned).collect()
     }
 
     /// Commits positions.

@@ -40,9 +40,7 @@ pub(crate) fn feed(cluster: &Cluster, partitions: i32, board: &Board, stop: &Ato
 fn follow(cluster: &Cluster, partitions: i32, board: &Board, stop: &AtomicBool) -> Result<(), LogError> {
     let topic = cluster.topic(topics::name(ALERTS));
     let mut drain = Drain::open(cluster, &[])?;
-    let all =
-        (0..partitions).map(|partition| Assigned { id: ALERTS, topic: topic.clone(), partition, from: 0 });
-    drain.assign(&all.collect::<Vec<_>>())?;
+    drain.assign(&Assigned::whole(ALERTS, &topic, partitions))?;
     while !stop.load(Relaxed) {
         let batch = drain.poll(Duration::from_millis(50), POLL_RECORDS)?;
         for at in 0..batch.len() {

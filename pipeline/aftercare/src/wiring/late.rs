@@ -64,12 +64,7 @@ impl Late<'_> {
             if let Some(owned) =
                 moved_here.take().map_or_else(|| ownership.next(Duration::ZERO), |o| Ok(Some(o)))?
             {
-                let committed = |partition| {
-                    let found = positions.committed(std::slice::from_ref(&topic), partition)?;
-                    let from = found.first().copied().unwrap_or_default();
-                    anyhow::Ok(Assigned { id: LATE_READINGS, topic: topic.clone(), partition, from })
-                };
-                let mut assigned: Vec<_> = owned.into_iter().map(committed).collect::<Result<_, _>>()?;
+                let mut assigned = positions.assigned(LATE_READINGS, &topic, &owned)?;
                 assigned.push(self.read_documents(&mut drain, &mut library)?);
                 drain.assign(&assigned)?;
             }

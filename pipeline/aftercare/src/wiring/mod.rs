@@ -11,6 +11,7 @@ pub(crate) mod notify;
 pub(crate) mod readings;
 pub(crate) mod sink;
 pub(crate) mod tasks;
+pub(crate) mod ticks;
 pub(crate) mod watch;
 
 use std::fmt;

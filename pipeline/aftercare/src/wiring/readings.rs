@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::{ReadingRow, Store, StoreError};
 use aftercare_kafka::Cluster;
-use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch};
+use aftercare_kafka::drain::{Drain, KafkaBatch};
 use aftercare_kafka::ownership::{GroupPositions, Ownership};
 use aftercare_runtime::config::Limits;
 use aftercare_runtime::raw;
@@ -86,13 +86,7 @@ impl Raw<'_> {
             if let Some(owned) = ownership.next(Duration::ZERO)? {
                 waiting = Waiting::default();
                 self.stats.oldest_waiting_at.store(0, Relaxed);
-                let mut assigned = Vec::new();
-                for partition in owned {
-                    let from = positions.committed(std::slice::from_ref(&topic), partition)?;
-                    let from = from.first().copied().unwrap_or_default();
-                    assigned.push(Assigned { id: WEARABLE_READINGS, topic: topic.clone(), partition, from });
-                }
-                drain.assign(&assigned)?;
+                drain.assign(&positions.assigned(WEARABLE_READINGS, &topic, &owned)?)?;
             }
             let left = waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
             let batch = drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?;

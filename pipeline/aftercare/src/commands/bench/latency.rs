@@ -135,8 +135,7 @@ fn read(config: &Config, sent: &Sent, finished: &AtomicBool) -> anyhow::Result<V
     let cluster = config.cluster();
     let mut drain = Drain::open(&cluster, &[])?;
     let topic = cluster.topic("alerts");
-    let all = |partition| Assigned { id: TopicId(0), topic: topic.clone(), partition, from: 0 };
-    drain.assign(&(0..config.kafka.partitions).map(all).collect::<Vec<_>>())?;
+    drain.assign(&Assigned::whole(TopicId(0), &topic, config.kafka.partitions))?;
     let (mut seen, mut latencies) = (std::collections::BTreeSet::new(), Vec::new());
     while !finished.load(Relaxed) {
         let batch = drain.poll(Duration::from_millis(100), BATCH_RECORDS_MAX)?;

@@ -162,8 +162,7 @@ fn write(cluster: &Cluster, run: &Run) -> anyhow::Result<()> {
 fn drain(cluster: &Cluster, run: &Run, partitions: i32) -> anyhow::Result<(f64, f64)> {
     let mut drain = Drain::open(cluster, &[])?;
     let topic = cluster.topic(run.topic);
-    let all = |partition| Assigned { id: TopicId(0), topic: topic.clone(), partition, from: 0 };
-    drain.assign(&(0..partitions).map(all).collect::<Vec<_>>())?;
+    drain.assign(&Assigned::whole(TopicId(0), &topic, partitions))?;
     let (mut records, mut began, cpu) = (0u64, None, cpu_seconds());
     while records < run.records() {
         let batch = drain.poll(Duration::from_secs(10), BATCH_RECORDS_MAX)?;

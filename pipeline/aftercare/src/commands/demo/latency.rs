@@ -113,8 +113,7 @@ fn read_alerts(
     let cluster = pipeline.config.cluster();
     let mut drain = Drain::open(&cluster, &[])?;
     let topic = cluster.topic(topics::name(ALERTS));
-    let all = |partition| Assigned { id: ALERTS, topic: topic.clone(), partition, from: 0 };
-    drain.assign(&(0..pipeline.config.kafka.partitions).map(all).collect::<Vec<_>>())?;
+    drain.assign(&Assigned::whole(ALERTS, &topic, pipeline.config.kafka.partitions))?;
     let (mut seen, began, limit) = (At::new(), Instant::now(), PACE * uploads + LAST_MAX);
     while seen.len() < uploads as usize && !finished.load(Relaxed) {
         ensure!(began.elapsed() < limit, "{} of {uploads} uploads raised an alert", seen.len());

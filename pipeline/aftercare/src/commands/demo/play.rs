@@ -18,6 +18,7 @@ use aftercare_stream::log::Batch;
 use anyhow::ensure;
 
 use super::run::Pipeline;
+use crate::wiring::ticks;
 
 /// A step between two ticks takes some hundredths of a second.
 const STEP_MAX: Duration = Duration::from_secs(60);
@@ -98,10 +99,7 @@ impl Play<'_> {
         }
         self.act(tick.at)?;
         self.settle()?;
-        for partition in 0..self.pipeline.config.kafka.partitions {
-            self.writer.write_to(record.topic, partition, None, Some(&record.value), &[])?;
-        }
-        self.writer.flush()?;
+        ticks::tell(&self.writer, &record.value)?;
         self.played.ticks += 1;
         self.wait("a tick", |pipeline| pipeline.ticked() >= tick.at)
     }
@@ -173,8 +171,7 @@ impl Alerts {
         let cluster = pipeline.config.cluster();
         let mut drain = Drain::open(&cluster, &[])?;
         let topic = cluster.topic(topics::name(ALERTS));
-        let all = |partition| Assigned { id: ALERTS, topic: topic.clone(), partition, from: 0 };
-        drain.assign(&(0..pipeline.config.kafka.partitions).map(all).collect::<Vec<_>>())?;
+        drain.assign(&Assigned::whole(ALERTS, &topic, pipeline.config.kafka.partitions))?;
         Ok(Self { drain, read: 0 })
     }
 

@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use aftercare_kafka::writer::RecordWriter;
-use aftercare_schemas::{codec, wire};
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::wiring::wall_clock;
+use crate::wiring::{ticks, wall_clock};
 
 /// Between two ticks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,12 +21,13 @@ pub(super) struct Ticker {
 
 impl Ticker {
     pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
-        let (writer, partitions) = (config.cluster().writer()?, config.kafka.partitions);
+        let writer = config.cluster().writer()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let body = move || {
             while !stopped.load(Relaxed) {
-                if let Err(error) = tick(&writer, partitions) {
+                let told = ticks::tick(wall_clock()).and_then(|tick| ticks::tell(&writer, &tick));
+                if let Err(error) = told {
                     tracing::warn!(error = format!("{error:#}"), "tick not written");
                 }
                 std::thread::park_timeout(EVERY);
@@ -50,15 +49,4 @@ impl Drop for Ticker {
             }
         }
     }
-}
-
-fn tick(writer: &RecordWriter, partitions: i32) -> anyhow::Result<()> {
-    let tick = wire::Control { kind: wire::ControlKind::Tick, at: wall_clock(), id: None, body: None };
-    let mut value = Vec::new();
-    codec::encode("control", &tick, &mut value)?;
-    for partition in 0..partitions {
-        writer.write_to("control", partition, None, Some(&value), &[])?;
-    }
-    writer.flush()?;
-    Ok(())
 }

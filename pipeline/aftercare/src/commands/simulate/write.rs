@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use aftercare_kafka::writer::RecordWriter;
-use aftercare_schemas::{codec, wire};
 use aftercare_sim::world::World;
 use aftercare_stream::partitioner::partition_of;
 
 use super::Args;
 use super::step::Step;
 use crate::config::Config;
+use crate::wiring::ticks::{self, tick};
 use crate::wiring::{say, wall_clock};
 
 /// How often a world that is followed is looked at, and its time told.
@@ -119,19 +119,12 @@ impl Simulation {
     }
 
     fn tell_all_tasks(&mut self, value: &[u8]) -> anyhow::Result<()> {
+        ticks::tell(&self.writer, value)?;
         for partition in 0..self.writer.partitions("control")? {
-            self.writer.write_to("control", partition, None, Some(value), &[])?;
             if let Some(step) = &mut self.step {
                 step.wrote("control", partition);
             }
         }
         Ok(())
     }
-}
-
-fn tick(at: i64) -> anyhow::Result<Vec<u8>> {
-    let mut value = Vec::new();
-    let tick = wire::Control { kind: wire::ControlKind::Tick, at, id: None, body: None };
-    codec::encode("control", &tick, &mut value)?;
-    Ok(value)
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
 use std::time::{Duration, Instant};
 
 use aftercare_kafka::Cluster;
-use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch};
+use aftercare_kafka::drain::{Drain, KafkaBatch};
 use aftercare_kafka::ownership::{GroupPositions, Ownership};
 use aftercare_notify::{Poster, Receiver, Retry, Secret, Sending};
 use aftercare_runtime::topics;
@@ -161,24 +161,11 @@ impl Notifier {
         topic: &str,
         owned: &BTreeSet<i32>,
     ) -> anyhow::Result<()> {
-        let mut from = Vec::new();
-        for &partition in owned {
-            let committed = positions.committed(&[topic.to_owned()], partition)?;
-            from.extend(committed.into_iter().map(|at| (partition, at)));
-        }
-        let assigned: Vec<_> = from
-            .iter()
-            .map(|&(partition, from)| Assigned {
-                id: topics::ALERTS,
-                topic: topic.to_owned(),
-                partition,
-                from,
-            })
-            .collect();
+        let assigned = positions.assigned(topics::ALERTS, topic, owned)?;
         drain.assign(&assigned)?;
         self.assignment += 1;
         self.chooser.forget();
-        self.pending.begin(from);
+        self.pending.begin(assigned.iter().map(|one| (one.partition, one.from)));
         Ok(())
     }
 
