@@ -3,12 +3,13 @@
 //! What a score adds to its cohort never depends on a curve ([`Contribution`]). All contributions up to the end of a
 //! period, as exact counts, make an edition ([`build`]), which never changes. A score is judged by the newest edition
 //! in force when it was answered, with what its own patient had contributed to that edition taken out exactly
-//! ([`Curves::expected`]).
+//! ([`Curves::expected`]). What the patient's own earlier responses say beyond that: [`personal`].
 
 mod cohort;
 mod counts;
 mod curves;
 mod edition;
+pub mod personal;
 
 use std::sync::Arc;
 
