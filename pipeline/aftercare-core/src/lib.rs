@@ -11,6 +11,7 @@ pub mod facts;
 pub mod index;
 pub mod metric;
 pub mod money;
+pub mod monitor;
 pub mod month;
 pub mod patient;
 pub mod reason;

@@ -1,0 +1,11 @@
+//! Whether a clinician or a site does worse, or better, than what is expected of their own patients: one number with
+//! its limits ([`funnel_limits`]), and a chart over time that notices a change early ([`Cusum`]).
+//!
+//! Both take each patient's own risk or the common target as given. They say that chance does not explain a
+//! difference, never why there is one.
+
+mod cusum;
+mod funnel;
+
+pub use cusum::{Cusum, Point, weight};
+pub use funnel::{Limits, funnel_limits};
