@@ -1,7 +1,7 @@
 //! What happens to a record, first to last: it is placed, decoded, judged by the rules, and leaves a receipt,
 //! a dead letter or a forwarded copy. Nothing else can become of it.
 
-use aftercare_core::facts::{InputKind, RecordHead};
+use aftercare_core::facts::{Body, InputKind, RecordHead};
 use aftercare_core::patient::{Judges, Patient, Verdict};
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
@@ -166,6 +166,12 @@ impl<L: TaskLog> Task<L> {
         // What an enrolment says may hold from a later day on.
         let future = decoded.head.kind != InputKind::Enrolment && reaches_at > tick.0;
         let head = &decoded.head;
+        if let Body::Verdict(fact) = &decoded.body
+            && self.state.reviews.get(no.0).is_some_and(|book| book.is_of_other(head.id, fact.clinician_id))
+        {
+            let patient = &mut self.state.patient_mut(no).patient;
+            return Ok(patient.reject(head, Reason::ConflictingContent, tick));
+        }
         if !future {
             let verdict = self.state.patient_mut(no).patient.offer(head, &decoded.body, tick, &self.library);
             if verdict == Verdict::Hold && !self.hold(input, no, HeldFor::Enrolment) {

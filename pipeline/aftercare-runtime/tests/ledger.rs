@@ -11,7 +11,7 @@ use aftercare_core::documents::SHIPPED;
 use aftercare_runtime::config::{TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
-use aftercare_runtime::topics::{self, CONTRACTS, CONTROL, LEDGER, SCORES, TASK_STATE};
+use aftercare_runtime::topics::{self, CONTRACTS, CONTROL, LEDGER, RECEIPTS, SCORES, TASK_STATE};
 use aftercare_schemas::{codec, wire};
 use aftercare_sim::memory_log::{Faults, LogSettings, MemoryBroker, MemoryLog, Stored};
 use aftercare_sim::rng::Rng;
@@ -306,6 +306,56 @@ fn a_closing_has_its_marker_and_later_facts_are_booked_in_the_open_month() {
     assert_sound(
         &rows.iter().filter(|row| row.kind != wire::LedgerKind::Unknown).cloned().collect::<Vec<_>>(),
     );
+}
+
+/// A verdict of another clinician, who numbered a session of their own in the same way.
+fn of_another(verdict: &SimRecord, revision: i32) -> SimRecord {
+    let said: wire::SessionVerdict<'_> =
+        codec::decode("session-verdicts", Some(&verdict.value), None).unwrap();
+    let other = wire::SessionVerdict {
+        revision,
+        clinician_id: "doctor-of-the-same-numbers",
+        verdict: wire::Verdict::Superficial,
+        reasons: vec!["too_short"],
+        ..said
+    };
+    let mut value = Vec::new();
+    codec::encode("session-verdicts", &other, &mut value).unwrap();
+    SimRecord { value, ..verdict.clone() }
+}
+
+#[test]
+fn a_session_of_another_clinician_with_the_same_id_is_a_conflict_and_changes_no_money() {
+    let records = records(5);
+    let mut desk = Desk::new(5, NO_FAULTS);
+    desk.tick(settings(5).end().0);
+    records.iter().for_each(|record| desk.append(record));
+    desk.settle(0);
+    let before = desk.rows();
+    let verdicts = records.iter().filter(|record| record.topic == "session-verdicts");
+    for verdict in verdicts.clone() {
+        for revision in [1, 2] {
+            desk.append(&of_another(verdict, revision));
+        }
+    }
+    desk.settle(0);
+    assert_eq!(desk.rows(), before);
+    let mut receipts = BTreeMap::new();
+    for (_, record) in desk.broker.records(RECEIPTS, 0) {
+        let row: wire::Receipt<'_> = codec::decode("receipts", record.value.as_deref(), None).unwrap();
+        if row.topic == "session-verdicts" {
+            let outcome = (row.outcome.to_owned(), row.reason.map(str::to_owned), row.conflicts);
+            receipts.insert((row.id.to_owned(), row.revision), outcome);
+        }
+    }
+    let rejected = ("rejected".to_owned(), Some("conflicting_content".to_owned()), 0);
+    for verdict in verdicts {
+        let said: wire::SessionVerdict<'_> =
+            codec::decode("session-verdicts", Some(&verdict.value), None).unwrap();
+        assert_eq!(receipts[&(said.id.to_owned(), 1)], ("accepted".to_owned(), None, 1));
+        assert_eq!(receipts[&(said.id.to_owned(), 2)], rejected);
+    }
+    assert!(receipts.len() > 100);
 }
 
 /// Days in Shanghai, which is eight hours ahead of UTC all year, since 1970.

@@ -88,6 +88,13 @@ impl ReviewBook {
         self.reviews.insert(head.id.into(), review);
     }
 
+    /// Whether the session of this id is another clinician's. Each clinician numbers sessions without knowing of the others:
+    /// of two with one id in the record of one patient, the one that is known first keeps it, and every revision of the
+    /// other's is a conflict.
+    pub fn is_of_other(&self, id: &str, clinician_id: &str) -> bool {
+        self.reviews.get(id).is_some_and(|review| *review.reviewer_id != *clinician_id)
+    }
+
     /// What was known about the patient's episodes changed: the sessions whose rows belong to others now, by id. They
     /// are to be issued.
     pub fn reattribute(&mut self, patient: &Patient) -> Vec<Box<str>> {
