@@ -42,6 +42,9 @@ pub struct Limits {
     /// back is dead-lettered as `session_too_old`. So long sessions are remembered, so that copies are known: as long as
     /// the inputs are kept, since in a backlog a record that was sent on comes after all others.
     pub session_age_ms_max: i64,
+    /// How many contributions to curves may wait until every task has ended a month. With one more, the month's editions
+    /// are published without waiting: what an absent task contributes from then on belongs to the next ones.
+    pub contributions_ahead_max: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +59,7 @@ impl Default for Limits {
             dead_letter_bytes_max: 20 << 20,
             text_bytes_max: 4 << 10,
             session_age_ms_max: 400 * 86_400_000,
+            contributions_ahead_max: 1_000_000,
             long_windows_ms: 5 * 60_000,
             issued_per_turn_max: 256,
         }

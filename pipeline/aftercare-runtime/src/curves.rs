@@ -158,37 +158,51 @@ impl<L: TaskLog> Task<L> {
 
     fn count(&mut self, row: &CurveContribution<'_>) -> Result<Result<(), &'static str>, TaskError> {
         let version = Version(row.version);
-        if version.incarnation() < u64::from(self.state.meta.incarnation) {
-            // Of a state that was given up; the one in force has written it again.
-            return Ok(Ok(()));
-        }
         let Ok(source) = u64::try_from(row.source_partition) else { return Ok(Err("no such partition")) };
         let before = self.state.cohorts.sources.get(source).map(|source| Version(source.last_version));
-        let expected = before.map_or(1, |before| before.sequence() + 1);
-        let incarnation =
-            before.map_or(u64::from(self.state.meta.incarnation), |before| before.incarnation());
-        if (version.incarnation(), version.sequence()) != (incarnation, expected) {
+        let expected = match before {
+            // Of a state that was given up; the one in force has written it again.
+            Some(before) if version.incarnation() < before.incarnation() => return Ok(Ok(())),
+            Some(before) if version.incarnation() == before.incarnation() => before.sequence() + 1,
+            _ => 1,
+        };
+        if version.sequence() != expected {
             return Ok(Err("its sequence is not the next of its source"));
         }
-        let boundary = (row.kind == ContributionKind::Boundary).then_some(row.period_end).flatten();
-        self.state.cohorts.sources.change(&mut self.tx, source, |source| {
-            source.last_version = row.version;
-            source.boundaries.extend(boundary.map(|end| (end, version.sequence())));
-        });
-        if boundary.is_some() {
-            self.publish()?;
+        if before.is_some_and(|before| before.incarnation() < version.incarnation()) {
+            tracing::warn!(
+                source,
+                "a task's state was begun anew: what it had contributed to curves is taken out"
+            );
+            self.state.cohorts.restart(&mut self.tx, source);
+        }
+        self.state.cohorts.sources.change(&mut self.tx, source, |source| source.last_version = row.version);
+        if let Some(end) = row.period_end.filter(|_| row.kind == ContributionKind::Boundary) {
+            self.state.cohorts.end(&mut self.tx, source, end, version.sequence());
+            self.publish(true)?;
             return Ok(Ok(()));
         }
         let Some(contributed) = contributed(row, version.sequence()) else {
             return Ok(Err("it lacks what a contribution says"));
         };
         let counted = self.state.cohorts.take(&mut self.tx, contributed);
+        if self.state.cohorts.ahead() > self.config.limits.contributions_ahead_max {
+            TaskStats::add(&self.stats.curve_ahead_limit_hits, 1);
+            tracing::error!(
+                "more contributions wait than contributions_ahead_max: no task is waited for any more"
+            );
+            self.publish(false)?;
+        }
         Ok(counted.map_err(|NotThere| "it takes out what was not added"))
     }
 
-    /// Publishes an edition of each procedure for each period that every source has ended.
-    fn publish(&mut self) -> Result<(), TaskError> {
-        while let Some((period_end, sources)) = self.state.cohorts.ended_period(self.config.partitions) {
+    /// Publishes an edition of each procedure for each period that every source has ended; not to `wait_for_all`, for
+    /// one period that any source has ended, and then for those that every source has.
+    fn publish(&mut self, mut wait_for_all: bool) -> Result<(), TaskError> {
+        while let Some((period_end, sources)) =
+            self.state.cohorts.ended_period(self.config.partitions, wait_for_all)
+        {
+            wait_for_all = true;
             let sources: Arc<[(i32, u64)]> = sources.into();
             let (tick, library) = (self.state.meta.tick, &self.library);
             let mut curves = Vec::new();

@@ -62,6 +62,9 @@ pub struct TaskStats {
     pub held_limit_hits: AtomicU64,
     /// Contributions to curves that came out of order, twice, or made no sense, and were left out.
     pub curve_violations: AtomicU64,
+    /// Contributions to curves that wait until every task has ended the month before theirs.
+    pub curve_ahead: AtomicU64,
+    pub curve_ahead_limit_hits: AtomicU64,
     /// By topic: when the newest record taken was written, ms since 1970 UTC, while more of them wait; 0 when none do.
     pub behind_from: [AtomicI64; COUNT],
     /// Alerts by what happened (`ALERTS`), severity (as in `Severity::ALL`) and kind of rule (as in `RULE_KINDS`).

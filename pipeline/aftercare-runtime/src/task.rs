@@ -390,6 +390,7 @@ impl<L: TaskLog> Task<L> {
         self.stats.devices.store(devices as u64, Relaxed);
         self.stats.held.store(held as u64, Relaxed);
         self.stats.held_bytes.store(self.state.held_bytes, Relaxed);
+        self.stats.curve_ahead.store(self.state.cohorts.ahead() as u64, Relaxed);
     }
 
     fn write_tick(&mut self, at: i64) -> Result<(), TaskError> {

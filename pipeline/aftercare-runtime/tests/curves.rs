@@ -19,13 +19,15 @@ use aftercare_runtime::topics::{
 };
 use aftercare_schemas::{codec, wire};
 use aftercare_sim::actual::{Actual, Step};
-use aftercare_sim::invariants::{self, CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
+use aftercare_sim::invariants::{self, CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS, Violation};
 use aftercare_sim::memory_log::{Faults, LogSettings, MemoryBroker, MemoryLog, Stored};
 use aftercare_sim::reference::{Expected, Limits, Reference};
 use aftercare_sim::rng::Rng;
 use aftercare_sim::world::{Settings, SimRecord, World};
 use aftercare_stream::changelog::RoundPolicy;
+use aftercare_stream::log::TaskLog;
 use aftercare_stream::partitioner::partition_of;
+use aftercare_stream::position::Offset;
 
 const PARTITIONS: i32 = 3;
 const DAY_MS: i64 = 86_400_000;
@@ -68,8 +70,9 @@ struct Flow {
     stats: Arc<TaskStats>,
     faults: Faults,
     rng: Rng,
-    /// Offsets of contributions that no task wrote.
+    /// Offsets of contributions that no task wrote, or one whose state was given up.
     strays: Vec<i64>,
+    limits: config::Limits,
 }
 
 impl Flow {
@@ -77,37 +80,46 @@ impl Flow {
         let broker = MemoryBroker::default();
         documents(&broker);
         let stats = Arc::new(TaskStats::default());
-        let mut flow =
-            Self { broker, tasks: Vec::new(), stats, faults, rng: Rng::new(seed, &[7]), strays: Vec::new() };
+        // A task that fell behind meets records from days ahead of its tick.
+        let limits = config::Limits { future_wait_ms_max: i64::MAX, ..config::Limits::default() };
+        let (tasks, rng, strays) = (Vec::new(), Rng::new(seed, &[7]), Vec::new());
+        let mut flow = Self { broker, tasks, stats, faults, rng, strays, limits };
         flow.tasks = (0..PARTITIONS).map(|partition| flow.started(partition, seed)).collect();
         flow
     }
 
-    fn started(&self, partition: i32, seed: u64) -> Task<MemoryLog> {
+    fn log(&self, partition: i32, seed: u64) -> MemoryLog {
         let alone = topics::TOPICS.iter().filter(|topic| topic.role.has_one_partition());
         let broadcast = alone.map(|topic| topic.id).collect();
         let settings =
             LogSettings { partition, changelog: TASK_STATE, broadcast, batch_max: 40, faults: self.faults };
+        self.broker.log(settings, seed)
+    }
+
+    fn started(&self, partition: i32, seed: u64) -> Task<MemoryLog> {
+        self.incarnated(partition, seed, 1)
+    }
+
+    fn incarnated(&self, partition: i32, seed: u64, incarnation: u16) -> Task<MemoryLog> {
         let config = TaskConfig {
+            incarnation,
             ticks: Ticks::External,
             rounds: RoundPolicy {
                 changes_bytes_min: 50_000,
                 changes_per_state: 1,
                 bytes_per_commit_min: 4_000,
             },
-            // A task that fell behind meets records from days ahead of its tick.
-            limits: config::Limits { future_wait_ms_max: i64::MAX, ..config::Limits::default() },
+            limits: self.limits,
             ..TaskConfig::new(partition, PARTITIONS)
         };
-        let mut task = Task::new(self.broker.log(settings, seed), config, Arc::clone(&self.stats), clock);
+        let mut task = Task::new(self.log(partition, seed), config, Arc::clone(&self.stats), clock);
         task.start().unwrap();
         task
     }
 
     /// Each task takes up to `most` steps; now and then one is dropped in mid-transaction and another takes over.
     fn steps(&mut self, most: i64, crash_permille: u32) {
-        for partition in 0..PARTITIONS {
-            let at = usize::try_from(partition).unwrap();
+        for (at, partition) in (0..self.tasks.len()).zip(0..) {
             for _ in 0..self.rng.between(0, most + 1) {
                 self.tasks[at].step().unwrap();
             }
@@ -277,6 +289,100 @@ fn what_is_wrong_with_a_curve_is_found() {
         contributions.iter().rposition(|contribution| matches!(contribution.step, Step::Add(_))).unwrap();
     contributions.remove(last);
     assert!(names(&expected, &unsaid).contains(CONTRIBUTIONS_EQUAL_SCORES));
+}
+
+/// The state of one task is lost, and it begins anew from its inputs as the next incarnation.
+fn rebuild(flow: &mut Flow, partition: i32) {
+    let mut log = flow.log(partition, 1);
+    log.take_over().unwrap();
+    log.truncate_changelog(Offset(i64::MAX)).unwrap();
+    flow.tasks[usize::try_from(partition).unwrap()] = flow.incarnated(partition, 1, 2);
+}
+
+#[test]
+fn a_task_that_is_rebuilt_alone_contributes_once() {
+    for rebuilt in [1, 0] {
+        let records: Vec<_> = World::new(settings(9)).collect();
+        let mut flow = Flow::new(9, Faults { abort_permille: 50, send_permille: 1 });
+        play(&records[..records.len() / 2], &mut flow, 20);
+        let before = flow.actual().editions.iter().map(|edition| edition.edition.clone()).collect();
+        let given_up = flow.broker.records(CURVE_CONTRIBUTIONS, 0);
+        rebuild(&mut flow, rebuilt);
+        play(&records[records.len() / 2..], &mut flow, 0);
+        let (published, mut actual) = (flow.broker.records(CURVE_EDITIONS, 0).len(), flow.actual());
+        assert_eq!(actual.editions.len(), published);
+        assert_eq!(flow.stats.curve_violations.load(Relaxed), 0);
+
+        // what the lost state had contributed counts no more, and editions that held it stay as they are
+        let is_given_up = |record: &Stored| {
+            let row: wire::CurveContribution<'_> =
+                codec::decode("curve-contributions", record.value.as_deref(), None).unwrap();
+            row.source_partition == rebuilt && row.version >> 48 == 1
+        };
+        flow.strays = given_up.iter().filter(|(_, record)| is_given_up(record)).map(|(at, _)| *at).collect();
+        actual = flow.actual();
+        let (old, new): (BTreeSet<String>, BTreeSet<String>) =
+            (before, actual.editions.iter().map(|edition| edition.edition.clone()).collect());
+        let new: Vec<_> = new.difference(&old).collect();
+        assert!(old.len() > 3 && new.len() > 3, "{old:?} {new:?}");
+        let of_new = |violation: &Violation| match violation.invariant {
+            EDITIONS_EQUAL_CONTRIBUTIONS => new.iter().any(|edition| violation.at.contains(edition.as_str())),
+            invariants::EVERY_SCORE_EQUALS_REFERENCE => {
+                let score = actual.scores.get(&violation.at.trim_matches('"').to_owned()).unwrap();
+                score.curve_edition.as_ref().is_some_and(|edition| new.contains(&edition))
+            }
+            _ => true,
+        };
+        let found: Vec<_> = invariants::check_all(&reference(&records), &actual);
+        let found: Vec<_> = found.into_iter().filter(of_new).collect();
+        assert!(found.is_empty(), "task {rebuilt}: {} violations: {:#}", found.len(), found[0]);
+        let judged = actual
+            .scores
+            .iter()
+            .filter(|(_, score)| score.curve_edition.as_ref().is_some_and(|edition| new.contains(&edition)));
+        assert!(judged.count() > 50);
+    }
+}
+
+#[test]
+fn no_more_than_the_limit_waits_for_a_task_that_is_absent() {
+    let records: Vec<_> = World::new(settings(4)).collect();
+    let mut flow = Flow::new(4, Faults::default());
+    flow.limits.contributions_ahead_max = 40;
+    flow.tasks = (0..PARTITIONS).map(|partition| flow.started(partition, 4)).collect();
+    let (early, late) = records.split_at(records.len() / 3);
+    play(early, &mut flow, 0);
+    let published = flow.actual().editions.len();
+    // nobody runs the last task
+    let absent = flow.tasks.pop().unwrap();
+    let (middle, late) = late.split_at(late.len() / 2);
+    play(middle, &mut flow, 0);
+    let actual = flow.actual();
+    assert!(flow.stats.curve_ahead_limit_hits.load(Relaxed) > 0);
+    assert!(flow.stats.curve_ahead.load(Relaxed) <= 41);
+    assert!(actual.editions.len() > published, "editions do not wait for ever");
+    flow.tasks.push(absent);
+    play(late, &mut flow, 0);
+
+    let actual = flow.actual();
+    assert_eq!(flow.stats.curve_violations.load(Relaxed), 0);
+    let contributions = actual.contributions.as_ref().unwrap();
+    for edition in actual.editions.iter().filter(|edition| edition.parent.is_none()) {
+        let sources: BTreeMap<i32, i64> = edition.sources.iter().copied().collect();
+        let held = contributions.iter().filter(|c| i64::try_from(c.sequence).unwrap() <= sources[&c.source]);
+        let n: i64 = held
+            .map(|contribution| match &contribution.step {
+                Step::Add(point) if point.series == edition.series => 1,
+                Step::Take(point) if point.series == edition.series => -1,
+                _ => 0,
+            })
+            .sum();
+        assert_eq!(edition.bins.iter().map(|bin| bin.n).sum::<i64>(), n, "{}", edition.edition);
+    }
+    // an edition that did not wait was not cut at a boundary of the absent task
+    let found = invariants::check_all(&reference(&records), &actual);
+    let other = found.iter().find(|violation| violation.invariant != EDITIONS_EQUAL_CONTRIBUTIONS);
+    assert!(other.is_none(), "{:#}", other.unwrap());
 }
 
 #[test]

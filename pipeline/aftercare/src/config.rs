@@ -125,6 +125,7 @@ pub(crate) struct Task {
     pub(crate) held_records_max: usize,
     pub(crate) held_bytes_max: u64,
     pub(crate) session_age_ms_max: i64,
+    pub(crate) contributions_ahead_max: usize,
     /// The state is written again, so that the changelog can be cut, when the changes since exceed this.
     pub(crate) round_bytes_min: u64,
 }
@@ -144,6 +145,7 @@ impl Default for Task {
             held_records_max: limits.held_records_max,
             held_bytes_max: limits.held_bytes_max,
             session_age_ms_max: limits.session_age_ms_max,
+            contributions_ahead_max: limits.contributions_ahead_max,
             round_bytes_min: task.rounds.changes_bytes_min,
         }
     }
@@ -271,6 +273,7 @@ impl Config {
                 held_records_max: task.held_records_max,
                 held_bytes_max: task.held_bytes_max,
                 session_age_ms_max: task.session_age_ms_max,
+                contributions_ahead_max: task.contributions_ahead_max,
                 ..defaults.limits
             },
             ..defaults

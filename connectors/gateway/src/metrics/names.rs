@@ -118,6 +118,8 @@ metrics! {
         "Times that the watchdog found a task which had records but made no progress.";
     CurveViolations, Counter, "aftercare_curve_violations_total", ["partition"],
         "Contributions to curves that were left out: out of order, twice, or not to be read.";
+    CurveAhead, GaugeSum, "aftercare_curve_waiting_records", ["partition"],
+        "Contributions to curves that wait until every task has ended the month before theirs.";
     AppendToOutput, Histogram, "aftercare_append_to_output_seconds", ["topic"],
         "Time from the append of an input record to the commit of what came of it.";
     Notifications, Counter, "aftercare_notifications_total", ["receiver", "outcome"],

@@ -199,8 +199,10 @@ fn count(cohorts: &mut Cohorts) {
         cohorts.take(&mut tx, contributed).unwrap();
         cohorts.sources.change(&mut tx, 0, |source| {
             source.last_version = 1 << 48 | (sequence + 1);
-            source.boundaries.extend(boundary);
         });
+        if let Some((period_end, sequence)) = boundary {
+            cohorts.end(&mut tx, 0, period_end, sequence);
+        }
     }
 }
 

@@ -26,6 +26,11 @@ impl<V: Serialize + DeserializeOwned> Table<V> {
         self.entries.get(&id).map(|(value, _)| value)
     }
 
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All entries from `from` on, by number.
     pub(crate) fn from(&self, from: u64) -> impl Iterator<Item = (u64, &V)> {
         self.entries.range(from..).map(|(id, (value, _))| (*id, value))

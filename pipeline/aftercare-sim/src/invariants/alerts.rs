@@ -23,7 +23,9 @@ pub(super) fn check_onsets(actual: &Actual) -> Vec<Violation> {
         }
     }
     for (id, rows) in &actual.alert_rows {
-        if !rows.is_sorted_by(|(_, revision), (_, next)| revision < next) {
+        // A state that is begun anew raises them anew.
+        let begins_anew = |version: u64, next: u64| version >> 48 < next >> 48;
+        if !rows.is_sorted_by(|(at, revision), (then, next)| revision < next || begins_anew(*at, *then)) {
             violations.push(wrong("an alert has a state twice", id));
         }
     }

@@ -105,8 +105,11 @@ pub(crate) fn of_task(partition: i32, stats: Arc<TaskStats>) -> impl MetricsSour
         out.push(Sample::counter(Metric::ChangelogRounds, &[], count(&stats.rounds_completed)));
         let limit = [("limit", "held_records_max or held_bytes_max")];
         out.push(Sample::counter(Metric::LimitHits, &limit, count(&stats.held_limit_hits)));
+        let limit = [("limit", "contributions_ahead_max")];
+        out.push(Sample::counter(Metric::LimitHits, &limit, count(&stats.curve_ahead_limit_hits)));
         out.push(Sample::counter(Metric::Stalls, &own, count(&stats.stalls)));
         out.push(Sample::counter(Metric::CurveViolations, &own, count(&stats.curve_violations)));
+        out.push(Sample::gauge(Metric::CurveAhead, &own, count(&stats.curve_ahead)));
         out.push(Sample::gauge(Metric::HeldRecords, &own, count(&stats.held)));
         out.push(Sample::gauge(Metric::HeldBytes, &own, count(&stats.held_bytes)));
         out.push(Sample::gauge(Metric::Patients, &own, count(&stats.patients)));
