@@ -16,6 +16,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -73,10 +74,16 @@ impl Supervised {
         read_last(&self.log, self.log_start, LOG_BYTES_MAX).is_ok_and(|log| log.contains(text))
     }
 
-    /// Waits until `ready` holds.
-    pub(crate) fn wait_ready(&mut self, limit: Duration, ready: impl Fn(&Supervised) -> bool) -> Result<()> {
+    /// Waits until `ready` holds; ends the child when `stop` is set before.
+    pub(crate) fn wait_ready(
+        &mut self,
+        limit: Duration,
+        stop: &AtomicBool,
+        ready: impl Fn(&Supervised) -> bool,
+    ) -> Result<()> {
         let start = Instant::now();
         loop {
+            self.give_up_at(stop)?;
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(self.ended(describe(status)));
             }
@@ -99,6 +106,15 @@ impl Supervised {
             }
             thread::sleep(POLL);
         }
+    }
+
+    /// Nobody waits for a child that is only starting: it has nothing to lose.
+    fn give_up_at(&mut self, stop: &AtomicBool) -> Result<()> {
+        if !stop.load(Relaxed) {
+            return Ok(());
+        }
+        self.kill();
+        Err(EmbeddedError::Stopped { engine: self.engine })
     }
 
     fn ended(&self, status: String) -> EmbeddedError {
@@ -170,13 +186,21 @@ pub(crate) fn path_option(name: &str, path: &Path) -> OsString {
     option
 }
 
-/// Runs a command to its end, tied to us like the others. Its outputs go to `log`.
-pub(crate) fn run(engine: &'static str, command: Command, log: &Path) -> Result<()> {
+/// Runs a command to its end, tied to us like the others, unless `stop` is set before. Its outputs go to `log`.
+pub(crate) fn run(engine: &'static str, command: Command, log: &Path, stop: &AtomicBool) -> Result<()> {
     let mut child = Supervised::spawn(engine, command, log)?;
-    match child.child.wait() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(child.ended(describe(status))),
-        Err(source) => Err(EmbeddedError::Folder { action: "wait for", path: log.to_owned(), source }),
+    loop {
+        match child.child.try_wait() {
+            Ok(None) => {
+                child.give_up_at(stop)?;
+                thread::sleep(POLL);
+            }
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(child.ended(describe(status))),
+            Err(source) => {
+                return Err(EmbeddedError::Folder { action: "wait for", path: log.to_owned(), source });
+            }
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::child::{Supervised, path_option};
@@ -28,12 +30,14 @@ pub struct ClickHouseOptions {
     /// The program whose hidden subcommand [`CLICKHOUSE_CHILD`] is [`clickhouse_child`](crate::clickhouse_child); the
     /// running one if absent. Tests, whose own program has no such subcommand, name another.
     pub child_exe: Option<PathBuf>,
+    /// Once it is set, a start that is under way is given up at once.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl ClickHouseOptions {
     /// The defaults.
     pub fn new(data_dir: impl Into<PathBuf>) -> ClickHouseOptions {
-        ClickHouseOptions { data_dir: data_dir.into(), child_exe: None }
+        ClickHouseOptions { data_dir: data_dir.into(), child_exe: None, stop: Arc::default() }
     }
 }
 
@@ -53,13 +57,15 @@ struct Launch {
     http_port: u16,
     tcp_port: u16,
     password: String,
+    stop: Arc<AtomicBool>,
 }
 
 impl ClickHouseServer {
     /// Starts a server on free ports, waits until it answers, 0.1-0.6 s, and creates the database [`DATABASE`].
     ///
     /// # Errors
-    /// When the folder is in use or not writable, or the server doesn't come up; the text says what to do.
+    /// When the folder is in use or not writable, or the server doesn't come up; the text says what to do. `Stopped` when
+    /// it was asked to stop before.
     pub fn start(engines: &Engines, options: ClickHouseOptions) -> Result<ClickHouseServer> {
         let data_dir = folder::absolute(&options.data_dir)?;
         let lock = folder::prepare(ENGINE, &data_dir)?;
@@ -78,6 +84,7 @@ impl ClickHouseServer {
                 http_port,
                 tcp_port,
                 password: password.clone(),
+                stop: Arc::clone(&options.stop),
             };
             let child = launch.go()?;
             Ok((launch, child))
@@ -201,7 +208,7 @@ impl Launch {
         command.arg("--query=SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP");
         command.current_dir(&self.data_dir);
         let mut child = Supervised::spawn(ENGINE, command, &folder::log(&self.data_dir, "clickhouse.log"))?;
-        child.wait_ready(START_LIMIT, |_| self.answers())?;
+        child.wait_ready(START_LIMIT, &self.stop, |_| self.answers())?;
         Ok(child)
     }
 

@@ -56,6 +56,12 @@ pub enum EmbeddedError {
         /// Its last lines.
         tail: String,
     },
+    /// Whoever started it wants to stop before it is ready.
+    #[error("{engine} was stopped while it started")]
+    Stopped {
+        /// "Kafka" or "ClickHouse".
+        engine: &'static str,
+    },
     /// The child lives but did not become ready.
     #[error("{engine} did not answer within {seconds} s; is the machine overloaded or its disk full?\nThe end of {log}:\n{tail}", log = log.display())]
     TimedOut {

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::child::{self, Supervised, path_option};
@@ -23,12 +25,14 @@ pub struct KafkaOptions {
     pub data_dir: PathBuf,
     /// Give it the memory and the compiler that a load test needs, at the price of a slower start.
     pub load_test: bool,
+    /// Once it is set, a start that is under way is given up at once.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl KafkaOptions {
     /// The defaults: small and quick to start.
     pub fn new(data_dir: impl Into<PathBuf>) -> KafkaOptions {
-        KafkaOptions { data_dir: data_dir.into(), load_test: false }
+        KafkaOptions { data_dir: data_dir.into(), load_test: false, stop: Arc::default() }
     }
 }
 
@@ -51,7 +55,8 @@ impl KafkaServer {
     /// Starts a broker on free ports and waits until it accepts connections, 1-2 s.
     ///
     /// # Errors
-    /// When the folder is in use or not writable, or the broker doesn't come up; the text says what to do.
+    /// When the folder is in use or not writable, or the broker doesn't come up; the text says what to do. `Stopped` when
+    /// it was asked to stop before.
     pub fn start(engines: &Engines, options: KafkaOptions) -> Result<KafkaServer> {
         let data_dir = folder::absolute(&options.data_dir)?;
         let lock = folder::prepare(ENGINE, &data_dir)?;
@@ -125,7 +130,8 @@ impl Launch {
         let mut command = self.java();
         command.arg("kafka.Kafka").arg(&properties);
         let mut child = Supervised::spawn(ENGINE, command, &log)?;
-        child.wait_ready(START_LIMIT, |child| child.logged(STARTED) && net::accepts(self.port))?;
+        let stop = &self.options.stop;
+        child.wait_ready(START_LIMIT, stop, |child| child.logged(STARTED) && net::accepts(self.port))?;
         Ok(child)
     }
 
@@ -134,7 +140,7 @@ impl Launch {
         let mut command = self.java();
         command.args(["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t"]);
         command.arg(random::cluster_id()?).arg("-c").arg(properties);
-        child::run(ENGINE, command, log)
+        child::run(ENGINE, command, log, &self.options.stop)
     }
 
     fn java(&self) -> Command {

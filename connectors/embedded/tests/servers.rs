@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +136,26 @@ fn clickhouse_keeps_what_it_confirmed_and_each_user_to_its_rights() {
     let server = clickhouse_in(folder.path()).unwrap();
     assert_eq!(server.password(), password);
     assert_eq!(done(&server, "SELECT count() FROM aftercare.t"), "5");
+}
+
+#[test]
+fn a_start_is_given_up_when_nobody_wants_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Arc::new(AtomicBool::new(true));
+    let kafka = KafkaOptions { stop: Arc::clone(&stop), ..KafkaOptions::new(folder.path().join("kafka")) };
+    assert!(matches!(KafkaServer::start(&engines(), kafka), Err(EmbeddedError::Stopped { engine: "Kafka" })));
+    let clickhouse = ClickHouseOptions {
+        child_exe: Some(PROGRAM.into()),
+        stop: Arc::clone(&stop),
+        ..ClickHouseOptions::new(folder.path().join("clickhouse"))
+    };
+    assert!(matches!(
+        ClickHouseServer::start(&engines(), clickhouse),
+        Err(EmbeddedError::Stopped { engine: "ClickHouse" })
+    ));
+    // The folders are free again, and half of a start does no harm.
+    stop.store(false, Relaxed);
+    clickhouse_in(&folder.path().join("clickhouse")).unwrap();
 }
 
 #[test]

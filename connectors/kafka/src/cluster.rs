@@ -1,6 +1,7 @@
 //! Which cluster, and how its clients are set up.
 
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -79,11 +80,18 @@ impl Cluster {
     /// How many partitions a topic has.
     ///
     /// # Errors
-    /// When the cluster can't be reached, or has no such topic.
+    /// When the cluster can't be reached for 10 s, or has no such topic.
     pub fn partitions(&self, name: &str) -> Result<i32, KafkaFault> {
+        self.partitions_within(name, Duration::from_secs(10))
+    }
+
+    /// As [`Cluster::partitions`], waiting no longer than `timeout` for the cluster.
+    ///
+    /// # Errors
+    /// When the cluster can't be reached, or has no such topic.
+    pub fn partitions_within(&self, name: &str, timeout: Duration) -> Result<i32, KafkaFault> {
         let topic = self.topic(name);
         let consumer: BaseConsumer = self.reader().create().map_err(KafkaFault::doing("create a client"))?;
-        let timeout = std::time::Duration::from_secs(10);
         let metadata = consumer
             .fetch_metadata(Some(&topic), timeout)
             .map_err(KafkaFault::doing("read a topic's metadata"))?;

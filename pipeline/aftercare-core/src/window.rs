@@ -3,6 +3,8 @@
 //! A window keeps its readings, and its statistics ([`crate::vital::Summary`]) are computed from them, over fixed-point integers: neither the order
 //! of arrival nor the machine can change a bit of the result.
 
+use std::collections::BTreeMap;
+
 use smallvec::SmallVec;
 
 use crate::time::Instant;
@@ -101,49 +103,99 @@ pub enum ReadingVerdict {
     Conflicting,
 }
 
+/// More readings of a window than this are kept in a tree: in a row, each that comes early moves all later ones.
+const ROW_MAX: usize = 512;
+
 /// The readings of one window, by time. As many as one a minute gives lie in the window itself, without a jump.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Points(SmallVec<[Point; 5]>);
+#[derive(Clone, Debug)]
+pub struct Points(Kept);
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Row(SmallVec<[Point; 5]>),
+    /// By milliseconds since the window's start.
+    Tree(BTreeMap<u32, Micros>),
+}
+
+impl Default for Points {
+    fn default() -> Self {
+        Self(Kept::Row(SmallVec::new()))
+    }
+}
+
+impl PartialEq for Points {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Points {}
 
 impl Points {
     /// Adds a reading, unless the window has one of that moment.
     pub fn insert(&mut self, offset_ms: u32, value: Micros) -> ReadingVerdict {
         let verdict = self.judge(offset_ms, value);
-        if let (ReadingVerdict::Accepted, Err(at)) = (verdict, self.position(offset_ms)) {
-            self.0.insert(at, Point { offset_ms, value });
+        if verdict != ReadingVerdict::Accepted {
+            return verdict;
+        }
+        match &mut self.0 {
+            Kept::Tree(tree) => {
+                tree.insert(offset_ms, value);
+            }
+            Kept::Row(row) => {
+                if let Err(at) = position(row, offset_ms) {
+                    row.insert(at, Point { offset_ms, value });
+                }
+                if row.len() > ROW_MAX {
+                    self.0 = Kept::Tree(row.iter().map(|point| (point.offset_ms, point.value)).collect());
+                }
+            }
         }
         verdict
     }
 
     /// Takes the reading of that moment out again, if there is one.
     pub fn remove(&mut self, offset_ms: u32) {
-        if let Ok(at) = self.position(offset_ms) {
-            self.0.remove(at);
+        match &mut self.0 {
+            Kept::Tree(tree) => drop(tree.remove(&offset_ms)),
+            Kept::Row(row) => {
+                if let Ok(at) = position(row, offset_ms) {
+                    row.remove(at);
+                }
+            }
         }
     }
 
     /// What `insert` would answer, without inserting.
     #[must_use]
     pub fn judge(&self, offset_ms: u32, value: Micros) -> ReadingVerdict {
-        match self.position(offset_ms) {
-            Ok(at) if { self.0[at].value } == value => ReadingVerdict::Duplicate,
-            Ok(_) => ReadingVerdict::Conflicting,
-            Err(_) => ReadingVerdict::Accepted,
+        let known = match &self.0 {
+            Kept::Row(row) => position(row, offset_ms).ok().map(|at| row[at].value),
+            Kept::Tree(tree) => tree.get(&offset_ms).copied(),
+        };
+        match known {
+            Some(known) if known == value => ReadingVerdict::Duplicate,
+            Some(_) => ReadingVerdict::Conflicting,
+            None => ReadingVerdict::Accepted,
         }
     }
 
-    fn position(&self, offset_ms: u32) -> Result<usize, usize> {
-        match self.0.last() {
-            Some(last) if last.offset_ms < offset_ms => Err(self.0.len()),
-            None => Err(0),
-            Some(_) => self.0.binary_search_by_key(&offset_ms, |p| p.offset_ms),
-        }
+    fn iter(&self) -> impl Iterator<Item = Point> + '_ {
+        let (row, tree) = match &self.0 {
+            Kept::Row(row) => (row.as_slice(), None),
+            Kept::Tree(tree) => (&[][..], Some(tree)),
+        };
+        let of_tree = tree
+            .into_iter()
+            .flatten()
+            .map(|(offset_ms, value)| Point { offset_ms: *offset_ms, value: *value });
+        row.iter().copied().chain(of_tree)
     }
 
     /// Appends the points' bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.reserve(self.0.len() * POINT_BYTES);
-        for point in &self.0 {
+        out.reserve(self.len() * POINT_BYTES);
+        for point in self.iter() {
             out.extend_from_slice(&point.to_bytes());
         }
     }
@@ -156,36 +208,61 @@ impl Points {
             offset_ms: u32::from_le_bytes([b[0], b[1], b[2], b[3]]),
             value: Micros(i64::from_le_bytes([b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11]])),
         };
-        rest.is_empty().then(|| Self(points.iter().map(point).collect()))
+        let points = points.iter().map(point);
+        let kept = if points.len() > ROW_MAX {
+            Kept::Tree(points.map(|point| (point.offset_ms, point.value)).collect())
+        } else {
+            Kept::Row(points.collect())
+        };
+        rest.is_empty().then_some(Self(kept))
+    }
+
+    fn len(&self) -> usize {
+        match &self.0 {
+            Kept::Row(row) => row.len(),
+            Kept::Tree(tree) => tree.len(),
+        }
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The values in millionths of the metric's unit, by time.
     pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
-        self.0.iter().map(|point| { point.value }.0)
+        self.iter().map(|point| { point.value }.0)
     }
 
     /// When the last of them was measured, milliseconds since the window's start.
     #[must_use]
     pub fn last_offset_ms(&self) -> Option<u32> {
-        self.0.last().map(|point| point.offset_ms)
+        match &self.0 {
+            Kept::Row(row) => row.last().map(|point| point.offset_ms),
+            Kept::Tree(tree) => tree.last_key_value().map(|(offset_ms, _)| *offset_ms),
+        }
     }
 
     /// In how many of the window's 5 minutes there is a reading.
     #[must_use]
     pub fn minutes(&self) -> u32 {
         let mut minutes = [false; 5];
-        for point in &self.0 {
+        for point in self.iter() {
             if let Some(minute) = minutes.get_mut(point.offset_ms as usize / 60_000) {
                 *minute = true;
             }
         }
         minutes.iter().map(|minute| u32::from(*minute)).sum()
+    }
+}
+
+/// The place of the point of that moment, or where it would be.
+fn position(row: &[Point], offset_ms: u32) -> Result<usize, usize> {
+    match row.last() {
+        Some(last) if last.offset_ms < offset_ms => Err(row.len()),
+        None => Err(0),
+        Some(_) => row.binary_search_by_key(&offset_ms, |point| point.offset_ms),
     }
 }
 
@@ -254,6 +331,33 @@ mod tests {
         points.remove(11);
         points.remove(10);
         assert_eq!(points, Points::default());
+    }
+
+    #[test]
+    fn in_whatever_order_many_readings_come_the_window_is_the_same() {
+        let n = u32::try_from(ROW_MAX).unwrap() * 3;
+        let value = |at: u32| micros(f64::from(at % 97));
+        let mut upward = Points::default();
+        (0..n).for_each(|at| assert_eq!(upward.insert(at, value(at)), ReadingVerdict::Accepted));
+        for order in [(0..n).rev().collect::<Vec<_>>(), (0..n).map(|at| at * 1_000_003 % n).collect()] {
+            let mut other = Points::default();
+            order.iter().for_each(|at| assert_eq!(other.insert(*at, value(*at)), ReadingVerdict::Accepted));
+            assert_eq!(other.insert(7, value(7)), ReadingVerdict::Duplicate);
+            assert_eq!(other.insert(7, micros(98.0)), ReadingVerdict::Conflicting);
+            assert_eq!(other, upward);
+        }
+        let bytes = |points: &Points| {
+            let mut bytes = Vec::new();
+            points.encode(&mut bytes);
+            bytes
+        };
+        let mut few = Points::decode(&bytes(&upward)).unwrap();
+        assert_eq!(few, upward);
+        assert_eq!((few.last_offset_ms(), few.minutes(), few.values().count()), (Some(n - 1), 1, n as usize));
+        (5..n).for_each(|at| few.remove(at));
+        // What has had many readings is equal to what never had.
+        assert_eq!(Points::decode(&bytes(&few)).unwrap(), few);
+        assert_eq!(few.values().count(), 5);
     }
 
     #[test]

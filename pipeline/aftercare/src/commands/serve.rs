@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::Store;
 use aftercare_gateway::console::{Board, Console};
@@ -22,6 +22,13 @@ use crate::wiring::readings::{FlowStats, Raw};
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
 use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
+
+/// After a failure a part is started again, no more often than this.
+const RESTART: Duration = Duration::from_secs(1);
+/// How long parts may take to end. What has not ended by then is taken over like what a crash leaves.
+const STOPPING: Duration = Duration::from_secs(8);
+/// How long one question for the topics waits for Kafka.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// Parts of the pipeline that can run apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -48,7 +55,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     let stop = stop_flag()?;
-    let service = Service::start(config, &args.roles, &stop)?;
+    let service = match Service::start(config, &args.roles, &stop) {
+        // A signal that comes while it starts ends it as any other does.
+        Err(error) if stop.load(Relaxed) => {
+            tracing::info!(error = format!("{error:#}"), "stopped before it was up");
+            return Ok(Outcome::Done);
+        }
+        started => started?,
+    };
     while !stop.load(Relaxed) && !service.has_failed() {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -88,39 +102,40 @@ impl Service {
         let mut parts = Vec::new();
         if roles.contains(&Role::Task) {
             let (config, cluster, metrics) = (config.clone(), cluster.clone(), metrics.clone());
-            let (running, stop) = (Arc::clone(&tasks), Arc::clone(stop));
-            let body = move || tasks::run(&cluster, &|p| config.task(p), &metrics, &running, &stop);
-            parts.push(part("tasks", body)?);
+            let running = Arc::clone(&tasks);
+            let body = move |stop: &_| tasks::run(&cluster, &|p| config.task(p), &metrics, &running, stop);
+            parts.push(kept("tasks", stop, body)?);
         }
         if roles.contains(&Role::Sink) {
             let (settings, cluster, handle) =
                 (config.sink.clone(), cluster.clone(), runtime.handle().clone());
-            let (stats, stop, store) = (Arc::clone(&sink), Arc::clone(stop), Store::connect(config.store()?));
+            let (stats, store) = (Arc::clone(&sink), Store::connect(config.store()?));
             let watched = Arc::default();
             registrations.push(metrics.register(watch::metrics(Arc::clone(&watched))));
-            runtime.spawn(watch::run(Store::connect(config.store()?), watched, Arc::clone(&stop)));
-            let body = move || sink::run(&cluster, store, handle, settings, stats, &stop);
-            parts.push(part("sink", body)?);
+            runtime.spawn(watch::run(Store::connect(config.store()?), watched, Arc::clone(stop)));
+            let body = move |stop: &_| {
+                let (store, handle, stats) = (store.clone(), handle.clone(), Arc::clone(&stats));
+                sink::run(&cluster, store, handle, settings.clone(), stats, stop)
+            };
+            parts.push(kept("sink", stop, body)?);
         }
         if roles.contains(&Role::Sink) {
             let (settings, cluster, runtime) =
                 (config.sink.clone(), cluster.clone(), runtime.handle().clone());
             let (limits, partitions) = (config.task(0).limits, config.kafka.partitions);
-            let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
+            let store = Store::connect(config.store()?);
             let stats = Arc::new(FlowStats::default());
             registrations.push(metrics.register(metrics::of_flow("wearable-readings", Arc::clone(&stats))));
-            let body = move || {
-                Raw { cluster: &cluster, store, runtime, settings, limits, partitions, stats }.run(&stop)
-            };
-            parts.push(part("readings", body)?);
+            let raw = Raw { cluster, store, runtime, settings, limits, partitions, stats };
+            parts.push(kept("readings", stop, move |stop: &_| raw.run(stop))?);
         }
         if roles.contains(&Role::Late) {
             let (cluster, runtime) = (cluster.clone(), runtime.handle().clone());
-            let (stop, store) = (Arc::clone(stop), Store::connect(config.store()?));
+            let store = Store::connect(config.store()?);
             let stats = Arc::new(FlowStats::default());
             registrations.push(metrics.register(metrics::of_flow("late-windows", Arc::clone(&stats))));
-            let body = move || Late { cluster: &cluster, store, runtime, stats }.run(&stop);
-            parts.push(part("late", body)?);
+            let late = Late { cluster, store, runtime, stats };
+            parts.push(kept("late", stop, move |stop: &_| late.run(stop))?);
         }
         if roles.contains(&Role::Notify) && config.notify.has_receivers() {
             let receivers = notify::Receivers::open(&config.notify)?;
@@ -128,9 +143,11 @@ impl Service {
             registrations.push(metrics.register(metrics::of_notify(Arc::clone(&stats))));
             let (settings, cluster, handle) =
                 (config.notify.clone(), cluster.clone(), runtime.handle().clone());
-            let stop = Arc::clone(stop);
-            let body = move || notify::run(&cluster, &settings, receivers, stats, handle, &stop);
-            parts.push(part("notify", body)?);
+            let body = move |stop: &_| {
+                let (receivers, stats) = (receivers.clone(), Arc::clone(&stats));
+                notify::run(&cluster, &settings, receivers, stats, handle.clone(), stop)
+            };
+            parts.push(kept("notify", stop, body)?);
         }
         let mut http = None;
         if roles.contains(&Role::Http) {
@@ -164,10 +181,18 @@ impl Service {
         self.parts.iter().any(|(_, thread)| thread.is_finished())
     }
 
-    /// Waits for all parts to end after `stop` was set.
+    /// Waits for all parts to end after `stop` was set, and no longer than they may take.
     pub(crate) fn join(self) -> anyhow::Result<()> {
-        let mut failed = Ok(());
+        let (asked, mut failed, mut left) = (Instant::now(), Ok(()), false);
         for (name, thread) in self.parts {
+            while !thread.is_finished() && asked.elapsed() < STOPPING {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if !thread.is_finished() {
+                tracing::warn!(part = name, "did not end in time, left to whoever takes over");
+                left = true;
+                continue;
+            }
             let ended =
                 thread.join().map_err(|_panic| anyhow::anyhow!("the thread panicked")).and_then(|r| r);
             if let Err(error) = ended {
@@ -175,9 +200,38 @@ impl Service {
                 failed = Err(error.context(name));
             }
         }
-        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        if left {
+            // A part that is still at work would find its runtime gone.
+            std::mem::forget(self.runtime);
+        } else {
+            self.runtime.shutdown_timeout(Duration::from_secs(1));
+        }
         failed
     }
+}
+
+/// A part that runs until `stop` is set. When it fails it is started again, as it would be by whoever takes over: what
+/// it had not finished is done anew. So a server that is away for a while ends nothing here, and neither does a failure
+/// on the way out.
+fn kept(
+    name: &'static str,
+    stop: &Arc<AtomicBool>,
+    body: impl Fn(&AtomicBool) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<(&'static str, JoinHandle<anyhow::Result<()>>)> {
+    let stop = Arc::clone(stop);
+    part(name, move || {
+        while !stop.load(Relaxed) {
+            let Err(error) = body(&stop) else { continue };
+            let error = format!("{error:#}");
+            if stop.load(Relaxed) {
+                tracing::warn!(part = name, error, "failed while it stopped");
+            } else {
+                tracing::error!(part = name, error, "part failed, starting it again");
+                std::thread::park_timeout(RESTART);
+            }
+        }
+        Ok(())
+    })
 }
 
 fn part(
@@ -192,13 +246,12 @@ fn part(
 fn check_partitions(config: &Config, cluster: &Cluster, stop: &AtomicBool) -> anyhow::Result<()> {
     for topic in ["control", "prom-responses", "receipts", "task-state"] {
         let found = loop {
-            match cluster.partitions(topic) {
+            match cluster.partitions_within(topic, ASKING) {
                 Err(KafkaFault::Kafka { doing, source }) if !stop.load(Relaxed) => {
                     tracing::warn!(
                         bootstrap = cluster.bootstrap,
                         "Kafka does not answer, waiting: {doing}: {source}"
                     );
-                    std::thread::sleep(Duration::from_secs(1));
                 }
                 found => break found?,
             }

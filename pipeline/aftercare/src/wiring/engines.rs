@@ -1,6 +1,8 @@
 //! The real Kafka and ClickHouse beside us, for the demo, the bench and tests; or one's own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use aftercare_embedded::{ClickHouseOptions, ClickHouseServer, Engines, KafkaOptions, KafkaServer};
 use anyhow::Context;
@@ -39,8 +41,13 @@ pub(crate) enum Load {
     KafkaBench,
 }
 
-/// Starts what is not given and sets the configuration to what runs.
-pub(crate) fn start(config: &mut Config, args: &EngineArgs, load: Load) -> anyhow::Result<Running> {
+/// Starts what is not given and sets the configuration to what runs. Fails at once when `stop` is set meanwhile.
+pub(crate) fn start(
+    config: &mut Config,
+    args: &EngineArgs,
+    load: Load,
+    stop: &Arc<AtomicBool>,
+) -> anyhow::Result<Running> {
     let needs_clickhouse = load == Load::Light && args.clickhouse.is_none();
     let mut running = Running { kafka: None, clickhouse: None, dir: None, _temporary: None };
     if args.kafka.is_none() || needs_clickhouse {
@@ -59,10 +66,12 @@ pub(crate) fn start(config: &mut Config, args: &EngineArgs, load: Load) -> anyho
         if args.kafka.is_none() {
             let mut options = KafkaOptions::new(dir.join("kafka"));
             options.load_test = load == Load::KafkaBench;
+            options.stop = Arc::clone(stop);
             running.kafka = Some(KafkaServer::start(&engines, options)?);
         }
         if needs_clickhouse {
-            let options = ClickHouseOptions::new(dir.join("clickhouse"));
+            let mut options = ClickHouseOptions::new(dir.join("clickhouse"));
+            options.stop = Arc::clone(stop);
             running.clickhouse = Some(ClickHouseServer::start(&engines, options)?);
         }
     }

@@ -33,8 +33,8 @@ const POLL_RECORDS: usize = 1_024;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// What it needs.
-pub(crate) struct Late<'a> {
-    pub(crate) cluster: &'a Cluster,
+pub(crate) struct Late {
+    pub(crate) cluster: Cluster,
     pub(crate) store: Store,
     pub(crate) runtime: Handle,
     pub(crate) stats: Arc<FlowStats>,
@@ -53,12 +53,12 @@ enum Left {
     Stopped,
 }
 
-impl Late<'_> {
+impl Late {
     /// Runs until `stop` is set.
     pub(crate) fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let name = topics::name(LATE_READINGS);
-        let (topic, ownership) = (self.cluster.topic(name), Ownership::join(self.cluster, "late", name)?);
-        let (mut drain, positions) = (Drain::open(self.cluster, &[])?, ownership.positions());
+        let (topic, ownership) = (self.cluster.topic(name), Ownership::join(&self.cluster, "late", name)?);
+        let (mut drain, positions) = (Drain::open(&self.cluster, &[])?, ownership.positions());
         let (mut library, mut moved_here) = (Library::default(), None);
         while !stop.load(Relaxed) {
             if let Some(owned) =

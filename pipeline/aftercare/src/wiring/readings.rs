@@ -53,8 +53,8 @@ impl FlowStats {
 }
 
 /// What it needs.
-pub(crate) struct Raw<'a> {
-    pub(crate) cluster: &'a Cluster,
+pub(crate) struct Raw {
+    pub(crate) cluster: Cluster,
     pub(crate) store: Store,
     pub(crate) runtime: Handle,
     pub(crate) settings: config::Sink,
@@ -74,12 +74,13 @@ struct Waiting {
     positions: BTreeMap<i32, i64>,
 }
 
-impl Raw<'_> {
+impl Raw {
     /// Runs until `stop` is set.
     pub(crate) fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let name = topics::name(WEARABLE_READINGS);
-        let (topic, ownership) = (self.cluster.topic(name), Ownership::join(self.cluster, "readings", name)?);
-        let (mut drain, positions) = (Drain::open(self.cluster, &[])?, ownership.positions());
+        let (topic, ownership) =
+            (self.cluster.topic(name), Ownership::join(&self.cluster, "readings", name)?);
+        let (mut drain, positions) = (Drain::open(&self.cluster, &[])?, ownership.positions());
         let mut waiting = Waiting::default();
         let flush = Duration::from_millis(self.settings.flush_ms);
         while !stop.load(Relaxed) {

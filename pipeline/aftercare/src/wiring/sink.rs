@@ -48,9 +48,10 @@ pub(crate) struct Sink<'a> {
     runtime: Handle,
     settings: config::Sink,
     stats: Arc<SinkStats>,
-    drain: Drain,
     positions: GroupPositions,
+    // Before the client whose memory its records are, so that it is dropped first.
     waiting: Waiting,
+    drain: Drain,
 }
 
 /// Records read and not yet inserted. The batches own the bytes.

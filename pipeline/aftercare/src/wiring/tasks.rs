@@ -1,6 +1,6 @@
 //! Which tasks run here: whoever owns `control[p]` runs task p, on a thread of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -40,40 +40,44 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     let ownership = Ownership::join(cluster, "tasks", "control")?;
     let mut running: BTreeMap<i32, Running> = BTreeMap::new();
+    let started = |partition| {
+        let stats = Arc::new(TaskStats::default());
+        running_tasks.lock().expect("no holder panics").insert(partition, Arc::clone(&stats));
+        start(cluster, task(partition), ownership.metadata(), stats, metrics)
+    };
+    let mut ended = Ok(());
     while !stop.load(Relaxed) {
-        let Some(owned) = ownership.next(Duration::from_millis(20))? else { continue };
-        tracing::info!(partitions = ?owned, "tasks owned here");
-        let gone: BTreeSet<i32> = running.keys().copied().filter(|p| !owned.contains(p)).collect();
-        for partition in &gone {
-            running[partition].stop.store(true, Relaxed);
-        }
-        for partition in gone {
-            if let Some(task) = running.remove(&partition) {
-                finish(partition, task, running_tasks);
+        match ownership.next(Duration::from_millis(20)) {
+            Ok(None) => {}
+            Ok(Some(owned)) => {
+                tracing::info!(partitions = ?owned, "tasks owned here");
+                let gone: Vec<i32> = running.keys().copied().filter(|p| !owned.contains(p)).collect();
+                finish(gone.into_iter().filter_map(|p| running.remove_entry(&p)).collect(), running_tasks);
+                for partition in owned {
+                    running.entry(partition).or_insert_with(|| started(partition));
+                }
+            }
+            Err(error) => {
+                ended = Err(error);
+                break;
             }
         }
-        for partition in owned {
-            running.entry(partition).or_insert_with(|| {
-                let stats = Arc::new(TaskStats::default());
-                running_tasks.lock().expect("no holder panics").insert(partition, Arc::clone(&stats));
-                start(cluster, task(partition), ownership.metadata(), stats, metrics)
-            });
-        }
     }
-    for task in running.values() {
-        task.stop.store(true, Relaxed);
-    }
-    for (partition, task) in running {
-        finish(partition, task, running_tasks);
-    }
-    Ok(())
+    finish(running, running_tasks);
+    Ok(ended?)
 }
 
-fn finish(partition: i32, task: Running, running_tasks: &RunningTasks) {
-    if task.thread.join().is_err() {
-        tracing::error!(partition, "the task's thread panicked");
+/// Stops these tasks, all together.
+fn finish(tasks: BTreeMap<i32, Running>, running_tasks: &RunningTasks) {
+    for task in tasks.values() {
+        task.stop.store(true, Relaxed);
     }
-    running_tasks.lock().expect("no holder panics").remove(&partition);
+    for (partition, task) in tasks {
+        if task.thread.join().is_err() {
+            tracing::error!(partition, "the task's thread panicked");
+        }
+        running_tasks.lock().expect("no holder panics").remove(&partition);
+    }
 }
 
 fn start(

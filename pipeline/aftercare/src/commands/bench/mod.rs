@@ -6,7 +6,7 @@ pub(super) mod load;
 mod throughput;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::Outcome;
 use crate::config::Config;
@@ -49,7 +49,10 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     let stop = stop_flag()?;
     config.kafka.partitions = args.partitions;
     say(format_args!("starting Kafka"));
-    let running = engines::start(&mut config, &args.engines, Load::KafkaBench)?;
+    let running = match engines::start(&mut config, &args.engines, Load::KafkaBench, &stop) {
+        Err(_) if stop.load(Relaxed) => return Ok(Outcome::Interrupted),
+        running => running?,
+    };
     let done = measure(&config, args, &stop);
     running.stop();
     done.map(|()| Outcome::Done)

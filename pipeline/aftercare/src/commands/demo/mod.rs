@@ -103,7 +103,7 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
         (Some(_), None) => "start ClickHouse",
         (Some(_), Some(_)) => "use Kafka and ClickHouse as given",
     };
-    let running = steps.run(what, || engines::start(&mut config, &args.engines, Load::Light));
+    let running = steps.run(what, || engines::start(&mut config, &args.engines, Load::Light, &stop));
     let done = running.and_then(|running| {
         let done = run::demonstrate(&config, args, nhs.as_deref(), &running, &steps);
         running.stop();

@@ -74,6 +74,7 @@ impl Chooser {
 }
 
 /// Which alerts a receiver wants.
+#[derive(Clone)]
 pub(super) struct Filter {
     pub(super) severities: Vec<String>,
     /// Empty: all.

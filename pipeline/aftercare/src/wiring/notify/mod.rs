@@ -46,6 +46,7 @@ pub(crate) struct NotifyStats {
 }
 
 /// Everybody who is told, as configured.
+#[derive(Clone)]
 pub(crate) struct Receivers {
     all: Vec<(Arc<Receiver>, Filter)>,
     console: Option<Url>,
