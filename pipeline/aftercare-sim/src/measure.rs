@@ -38,7 +38,7 @@ pub struct RaisedAlert {
 }
 
 /// Alerts of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Precision {
     /// All of them.
     pub alerts: u64,
@@ -48,6 +48,8 @@ pub struct Precision {
     pub accompany: u64,
     /// Those without an event near, about a patient whom the treatment did not help.
     pub no_benefit: u64,
+    /// For each event that they foretold, days from the first of them until it struck, ascending.
+    pub lead_days: Vec<f64>,
 }
 
 impl Precision {
@@ -55,6 +57,12 @@ impl Precision {
     #[must_use]
     pub fn share(&self) -> Option<f64> {
         share(self.foretell + self.accompany, self.alerts)
+    }
+
+    /// The lead that this share of the events that they foretold have at most, in days, by nearest rank.
+    #[must_use]
+    pub fn lead_quantile(&self, share: f64) -> Option<f64> {
+        quantile(&self.lead_days, share)
     }
 }
 
@@ -90,15 +98,8 @@ impl Recall {
 
     /// The lead that this share of the foretold events have at most, in days, by nearest rank.
     #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rank within a list"
-    )]
     pub fn lead_quantile(&self, share: f64) -> Option<f64> {
-        let rank = (share * self.lead_days.len() as f64).ceil().max(1.0) as usize;
-        self.lead_days.get(rank - 1).copied()
+        quantile(&self.lead_days, share)
     }
 
     fn add(&mut self, event: &AdverseEvent, lead_ms: Option<i64>, accompanied: bool) {
@@ -133,11 +134,21 @@ pub struct Measured {
 pub fn measure(alerts: &[RaisedAlert], truth: &[Truth], end: Instant) -> Measured {
     let by_patient: BTreeMap<&str, &Truth> = truth.iter().map(|one| (&*one.patient_id, one)).collect();
     let mut raised: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    // By rule and severity, by patient: the first alert that foretold the event.
+    let mut first: BTreeMap<((String, String), &str), i64> = BTreeMap::new();
     let mut measured = Measured::default();
     for alert in alerts.iter().filter(|alert| alert.raised_at <= end) {
         let Some(one) = by_patient.get(&*alert.patient_id) else { continue };
         raised.entry(&alert.patient_id).or_default().push(alert.raised_at.0);
-        let of_rule = measured.by_rule.entry((alert.rule.clone(), alert.severity.clone())).or_default();
+        let rule = (alert.rule.clone(), alert.severity.clone());
+        if let Some(event) =
+            one.event.filter(|event| near(alert.raised_at.0, event.onset_at.0) == Near::Foretells)
+            && event.onset_at <= end
+        {
+            let lead = first.entry((rule.clone(), &one.patient_id)).or_default();
+            *lead = (*lead).max(event.onset_at.0 - alert.raised_at.0);
+        }
+        let of_rule = measured.by_rule.entry(rule).or_default();
         for precision in [&mut measured.all, of_rule] {
             precision.alerts += 1;
             match one.event.map(|event| near(alert.raised_at.0, event.onset_at.0)) {
@@ -158,9 +169,14 @@ pub fn measure(alerts: &[RaisedAlert], truth: &[Truth], end: Instant) -> Measure
             recall.add(&event, lead_ms, accompanied);
         }
     }
-    for recall in measured.by_event.values_mut().chain([&mut measured.events]) {
-        recall.lead_days.sort_by(f64::total_cmp);
+    measured.all.lead_days.clone_from(&measured.events.lead_days);
+    for ((rule, _), lead_ms) in first {
+        measured.by_rule.entry(rule).or_default().lead_days.push(days(lead_ms));
     }
+    let of_events =
+        measured.by_event.values_mut().chain([&mut measured.events]).map(|recall| &mut recall.lead_days);
+    let of_rules = measured.by_rule.values_mut().chain([&mut measured.all]).map(|rule| &mut rule.lead_days);
+    of_events.chain(of_rules).for_each(|leads| leads.sort_by(f64::total_cmp));
     measured.chance = chance(truth, end);
     measured
 }
@@ -193,6 +209,18 @@ fn chance(truth: &[Truth], end: Instant) -> Option<f64> {
         }
     }
     (all_ms > 0).then(|| days(near_ms) / days(all_ms))
+}
+
+/// The value that this share of `sorted` have at most, by nearest rank.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank within a list"
+)]
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(rank - 1).copied()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "some years in ms are exact")]

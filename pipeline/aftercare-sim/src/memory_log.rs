@@ -64,9 +64,15 @@ impl MemoryBroker {
     /// Every committed record of a partition, by offset.
     #[must_use]
     pub fn records(&self, topic: TopicId, partition: i32) -> Vec<(i64, Stored)> {
+        self.records_from(topic, partition, 0)
+    }
+
+    /// Those from an offset on.
+    #[must_use]
+    pub fn records_from(&self, topic: TopicId, partition: i32, from: i64) -> Vec<(i64, Stored)> {
         let inner = self.lock();
         let found = inner.partitions.get(&(topic, partition));
-        found.map_or_else(Vec::new, |p| p.records.iter().map(|(at, r)| (*at, r.clone())).collect())
+        found.map_or_else(Vec::new, |p| p.records.range(from..).map(|(at, r)| (*at, r.clone())).collect())
     }
 
     /// The log of one task. What is read in which order, and what fails, comes from `seed`.

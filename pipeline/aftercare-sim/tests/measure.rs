@@ -74,7 +74,7 @@ fn rules_are_told_apart_and_patients_without_benefit_counted_apart() {
         alert("e", "quiet", 290),
     ];
     let measured = measured(&alerts);
-    let of = |rule: &str| measured.by_rule[&(rule.to_owned(), "warning".to_owned())];
+    let of = |rule: &str| measured.by_rule[&(rule.to_owned(), "warning".to_owned())].clone();
     assert_eq!((of("decline").alerts, of("decline").no_benefit), (3, 1));
     assert_eq!(of("decline").share(), Some(2.0 / 3.0));
     assert_eq!((of("quiet").alerts, of("quiet").share()), (2, Some(0.0)));
@@ -91,6 +91,8 @@ fn recall_counts_what_struck_and_leads_are_of_the_first_alert() {
     assert_eq!((found.by_event["silent"].foretold, found.by_event["silent"].accompanied), (0, 1));
     assert_eq!(found.by_event["seen"].lead_days, [20.0]);
     assert_eq!(found.events.lead_quantile(0.9), Some(20.0));
+    let of = |rule: &str| found.by_rule[&(rule.to_owned(), "warning".to_owned())].lead_days.clone();
+    assert_eq!((of("r"), of("s"), &found.all.lead_days), (vec![5.0], vec![20.0], &vec![20.0]));
     // Near: 60 + 30 days of a and of b; all: 300 days of five patients.
     assert_eq!(found.chance, Some(180.0 / 1500.0));
 }

@@ -1,5 +1,6 @@
 //! `aftercare simulate`
 
+mod judge;
 mod step;
 mod write;
 
@@ -50,8 +51,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "follow")]
     out: Option<PathBuf>,
     /// Write what no record says to this file, as CSV: who does badly, and when.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "judge")]
     truth: Option<PathBuf>,
+    /// Write nothing: play the world in memory through the rules, with care managers who answer, and print how well alerts
+    /// foretold what really happened. Such a world begins with 2025 unless --start says otherwise.
+    #[arg(long, conflicts_with_all = ["out", "ticks", "follow"])]
+    judge: bool,
+    /// So many worlds, from the seed on.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "judge")]
+    worlds: u32,
+    /// A document (a policy, a plan, an instrument) in place of the one of that id that comes with the program.
+    #[arg(long, value_name = "FILE", requires = "judge")]
+    document: Vec<PathBuf>,
     /// Also write ticks of the world's own time to control (for `task.ticks = "external"`): each before the records up to
     /// it, and after those before it are acknowledged.
     #[arg(long)]
@@ -78,6 +89,7 @@ impl Args {
                 let at: jiff::Timestamp = text.parse().with_context(|| format!("--start {text:?}"))?;
                 at.as_millisecond()
             }
+            None if self.judge => Settings::default().start.0,
             None => wall_clock() - i64::from(self.days) * DAY_MS,
         };
         Ok(Settings {
@@ -89,8 +101,9 @@ impl Args {
             wearers_permille: self.wearers_permille,
             home_permille: self.home_permille,
             bad_records: self.bad_records,
-            sessions: true,
-            tick_minutes: if self.ticks { self.tick_minutes } else { 0 },
+            // what clinicians do says nothing about patients
+            sessions: !self.judge,
+            tick_minutes: if self.ticks || self.judge { self.tick_minutes } else { 0 },
             ..Settings::default()
         })
     }
@@ -98,7 +111,12 @@ impl Args {
 
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     ensure!(args.speed == 1 || args.ticks, "--speed {} needs --ticks", args.speed);
-    let world = World::new(args.settings()?);
+    let settings = args.settings()?;
+    if args.judge {
+        judge::run(&settings, args.worlds, &args.document)?;
+        return Ok(Outcome::Done);
+    }
+    let world = World::new(settings);
     if let Some(path) = &args.truth {
         write_truth(&world, path).with_context(|| format!("write {}", path.display()))?;
     }
