@@ -158,7 +158,7 @@ impl<L: TaskLog> Task<L> {
 fn take(book: &mut AlertBook, now: &Now<'_>, decoded: &Decoded<'_>, out: &mut Vec<AlertChange>) {
     let head = &decoded.head;
     match &decoded.body {
-        Body::Enrolment(fact) => book.take_enrolment(now, fact, head.source),
+        Body::Enrolment(fact) => book.take_enrolment(now, fact, head.source, out),
         Body::Upload(fact) => book.take_answers(now, head, fact, out),
         Body::Clinical(fact) => book.take_clinical(now, head, fact, out),
         Body::Verdict(fact) => book.take_verdict(now, head, fact, out),

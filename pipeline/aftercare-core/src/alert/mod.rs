@@ -64,10 +64,16 @@ impl<'a> Now<'a> {
         self.episodes.iter().any(|episode| self.place(episode.id).is_some())
     }
 
+    /// Whether the episode is over: nothing more is expected of it.
+    fn has_ended(&self, episode_id: &str) -> bool {
+        let own = self.episodes.iter().find(|episode| episode.id == episode_id);
+        own.is_some_and(|episode| matches!(episode.episode_status, Some("ended" | "erased")))
+    }
+
     /// What watches the episode; `None`: it has ended, or nothing does.
     fn place(&self, episode_id: &str) -> Option<Place<'a>> {
         let episode = self.episodes.iter().find(|episode| episode.id == episode_id)?;
-        if matches!(episode.episode_status, Some("ended" | "erased")) {
+        if self.has_ended(episode_id) {
             return None;
         }
         let plan = self.library.plan(episode.plan?)?;
@@ -188,6 +194,7 @@ impl AlertBook {
         }
         self.tick_slots(now, out);
         self.tick_devices(now, out);
+        self.end_with_episodes(now, out);
         self.finish(now.tick);
         // whatever is wrong with a document, a tick is looked at once
         self.due = self.due.map(|due| due.max(Instant(now.tick.0.saturating_add(1))));
@@ -315,12 +322,18 @@ impl AlertBook {
         self.alerts.push(alert);
     }
 
-    /// A silence is over: alerts about it that nobody touched are withdrawn, the others say so.
-    fn end_silence(&mut self, is_over: impl Fn(&Alert) -> bool, tick: Instant, out: &mut Vec<AlertChange>) {
+    /// A silence is over: alerts about it that nobody touched are withdrawn, the others say why.
+    fn end_silence(
+        &mut self,
+        why: &str,
+        is_over: impl Fn(&Alert) -> bool,
+        tick: Instant,
+        out: &mut Vec<AlertChange>,
+    ) {
         let silent =
             |alert: &&mut Alert| alert.cause_kind == CauseKind::Silence && alert.status(tick).is_open();
         for alert in self.alerts.iter_mut().filter(silent).filter(|alert| is_over(alert)) {
-            let happening = alert.correct("ended", false, tick);
+            let happening = alert.correct(why, false, tick);
             out.extend(happening.map(|happening| alert.row(happening, tick)));
         }
     }
@@ -380,6 +393,8 @@ fn is_historic(work: &Work<'_>, cause: &Cause) -> bool {
     let policy = work.place.policy;
     let limit =
         if cause.kind == CauseKind::Event { policy.historic_event_after } else { policy.historic_after };
-    let age = work.tick.since(cause.uploaded_at.unwrap_or(cause.at));
+    // A silence is known only once it was waited for.
+    let waited = work.rule.kind.waits();
+    let age = work.tick.since(cause.uploaded_at.unwrap_or(cause.at).saturating_add(waited));
     cause.source == Source::Import || (work.rule.severity != Severity::Critical && age > limit)
 }

@@ -38,6 +38,7 @@ pub(super) struct Device {
     heard_at: Instant,
     is_silent: bool,
     source: Source,
+    /// When its silence is told, and after that when it is taken for given back.
     pub(super) due_at: Option<Instant>,
 }
 
@@ -58,9 +59,13 @@ impl<'a> Place<'a> {
         })
     }
 
-    fn quiet_devices(&self) -> Option<(&'a AlertRule, i32)> {
+    /// The rule that looks for devices that are heard no more: after how many hours it says so, and after which time
+    /// without a word a device is taken for given back.
+    fn quiet_devices(&self) -> Option<(&'a AlertRule, i32, Millis)> {
         self.policy.rules.iter().find_map(|rule| match rule.kind {
-            RuleKind::QuietDevice { hours } => Some((rule, hours)),
+            RuleKind::QuietDevice { hours, given_back_days } => {
+                Some((rule, hours, Millis::days(i64::from(given_back_days))))
+            }
             _ => None,
         })
     }
@@ -88,7 +93,14 @@ impl<'a> Place<'a> {
 
 impl AlertBook {
     /// An enrolment was accepted: from now on the episode's schedule is watched.
-    pub fn take_enrolment(&mut self, now: &Now<'_>, fact: &EnrolmentFact<'_>, source: Source) {
+    /// If it says that the episode has ended, no silence of it is waited for any more.
+    pub fn take_enrolment(
+        &mut self,
+        now: &Now<'_>,
+        fact: &EnrolmentFact<'_>,
+        source: Source,
+        out: &mut Vec<AlertChange>,
+    ) {
         let known = self.episodes.iter().position(|watch| *watch.episode == *fact.episode_id);
         let at = known.unwrap_or_else(|| {
             self.episodes.push(Watch {
@@ -105,7 +117,13 @@ impl AlertBook {
             watch.source = source;
             watch.schedule(now);
         }
+        self.end_with_episodes(now, out);
         self.finish(now.tick);
+    }
+
+    /// Nobody waits for what an ended episode owes.
+    pub(super) fn end_with_episodes(&mut self, now: &Now<'_>, out: &mut Vec<AlertChange>) {
+        self.end_silence("episode_ended", |alert| now.has_ended(&alert.episode), now.tick, out);
     }
 
     /// Something was uploaded for the episode.
@@ -129,7 +147,7 @@ impl AlertBook {
         let series = slots_of(place.episode.id);
         let is_over =
             |alert: &Alert| alert.series == series && answered_at >= alert.caused_at.saturating_sub(length);
-        self.end_silence(is_over, tick, out);
+        self.end_silence("ended", is_over, tick, out);
     }
 
     pub(super) fn tick_slots(&mut self, now: &Now<'_>, out: &mut Vec<AlertChange>) {
@@ -193,7 +211,7 @@ impl AlertBook {
         source: Source,
         out: &mut Vec<AlertChange>,
     ) {
-        let Some((_, hours)) = place.quiet_devices().filter(|_| self.hears_anew(place, device, at)) else {
+        let Some((_, hours, _)) = place.quiet_devices().filter(|_| self.hears_anew(place, device, at)) else {
             return;
         };
         let wait = Millis::seconds(i64::from(hours) * 3_600).0 + HEARD_EVERY.0;
@@ -204,17 +222,23 @@ impl AlertBook {
             self.devices.remove(0);
         }
         let series = device_series(device);
-        self.end_silence(|alert| alert.series == series, now.tick, out);
+        self.end_silence("ended", |alert| alert.series == series, now.tick, out);
     }
 
     pub(super) fn tick_devices(&mut self, now: &Now<'_>, out: &mut Vec<AlertChange>) {
         let mut devices = std::mem::take(&mut self.devices);
-        for device in &mut devices {
-            let Some(due_at) = device.due_at.filter(|due| *due <= now.tick) else { continue };
+        devices.retain_mut(|device| {
+            let Some(due_at) = device.due_at.filter(|due| *due <= now.tick) else { return true };
+            if device.is_silent {
+                let series = device_series(&device.id);
+                self.end_silence("given_back", |alert| alert.series == series, now.tick, out);
+                return false;
+            }
             device.due_at = None;
-            let Some(place) = now.place_at(None, due_at) else { continue };
-            let Some((rule, hours)) = place.quiet_devices() else { continue };
+            let Some(place) = now.place_at(None, due_at) else { return true };
+            let Some((rule, hours, given_back_after)) = place.quiet_devices() else { return true };
             device.is_silent = true;
+            device.due_at = Some(device.heard_at.saturating_add(given_back_after));
             let work = Work::new(now, place, rule, device_series(&device.id));
             let cause = Cause {
                 kind: CauseKind::Silence,
@@ -229,7 +253,8 @@ impl AlertBook {
                 ],
             };
             self.onset(&work, 0, cause, out);
-        }
+            true
+        });
         self.devices = devices;
     }
 }

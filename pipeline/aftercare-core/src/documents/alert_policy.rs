@@ -207,6 +207,8 @@ pub enum RuleKind {
     QuietDevice {
         /// Hours without a window.
         hours: i32,
+        /// A device not heard for so many days is taken for given back: nobody is to look for it any more.
+        given_back_days: i32,
     },
     /// Doses taken of doses due over some days.
     Adherence {
@@ -303,6 +305,14 @@ impl RuleKind {
     /// Whether it is toward the service itself, not about the patient.
     pub const fn is_of_service(&self) -> bool {
         matches!(self, RuleKind::SuperficialUse)
+    }
+
+    /// How long after the time of its cause the condition is found at the earliest.
+    pub const fn waits(&self) -> Millis {
+        match self {
+            RuleKind::OverdueUpload { grace_days } => Millis::days(*grace_days as i64),
+            _ => Millis(0),
+        }
     }
 
     /// Facts further apart than this do not belong together; `None`: however far apart they are.

@@ -243,7 +243,12 @@ fn read_vital(fields: &mut Fields<'_>, kind: &str) -> Option<RuleKind> {
             let gap_hours = positive(fields, "gap_hours");
             Some(RuleKind::PressureSurge { rise: rise?, to_at_least: to?, gap_hours: gap_hours? })
         }
-        "quiet-device" => Some(RuleKind::QuietDevice { hours: positive(fields, "hours")? }),
+        "quiet-device" => {
+            let (hours, given_back_days) = (positive(fields, "hours"), positive(fields, "given_back_days"));
+            let in_order = hours.zip(given_back_days).is_none_or(|(hours, days)| hours < 24 * days);
+            fields.demand(in_order, "given_back_days", "end before the silence is told");
+            Some(RuleKind::QuietDevice { hours: hours?, given_back_days: given_back_days? })
+        }
         _ => {
             let percentages = percentages(fields);
             let (days, due_min) = (positive(fields, "days"), positive(fields, "due_min"));

@@ -57,6 +57,7 @@ pub(crate) struct Desk {
     pub(crate) book: AlertBook,
     pub(crate) tick: i64,
     pub(crate) vip: bool,
+    pub(crate) episode_status: Option<&'static str>,
     pub(crate) source: Source,
     /// Every row, in order.
     pub(crate) rows: Vec<AlertChange>,
@@ -70,7 +71,7 @@ impl Desk {
         library.add(PLAN, "plan", 1, PLAN_TEXT).unwrap();
         library.add(ALERT_POLICY, "policy", 3, &format!("{POLICY_HEAD}{rules}")).unwrap();
         let (book, rows) = (AlertBook::default(), Vec::new());
-        Desk { book, tick: T, vip: false, source: Source::Live, rows, library }
+        Desk { book, tick: T, vip: false, episode_status: None, source: Source::Live, rows, library }
     }
 
     /// Lets the book take something; answers how many rows came of it.
@@ -78,7 +79,7 @@ impl Desk {
         &mut self,
         take: impl FnOnce(&mut AlertBook, &Now<'_>, &mut Vec<AlertChange>),
     ) -> usize {
-        let episodes = [episode(self.vip)];
+        let episodes = [Episode { episode_status: self.episode_status, ..episode(self.vip) }];
         let now = Now { tick: Instant(self.tick), library: &self.library, episodes: &episodes };
         let before = self.rows.len();
         take(&mut self.book, &now, &mut self.rows);
@@ -209,7 +210,7 @@ impl Desk {
     }
 
     fn with_now<R>(&self, look: impl FnOnce(&AlertBook, &Now<'_>) -> R) -> R {
-        let episodes = [episode(self.vip)];
+        let episodes = [Episode { episode_status: self.episode_status, ..episode(self.vip) }];
         look(&self.book, &Now { tick: Instant(self.tick), library: &self.library, episodes: &episodes })
     }
 
@@ -247,7 +248,7 @@ impl Desk {
     pub(crate) fn enrol(&mut self) -> usize {
         let fact = EnrolmentFact { episode_id: "e-1", ..Default::default() };
         let source = self.source;
-        self.with(|book, now, _| book.take_enrolment(now, &fact, source))
+        self.with(|book, now, out| book.take_enrolment(now, &fact, source, out))
     }
 
     pub(crate) fn act(&mut self, id: &'static str, alert_id: &str, kind: &str) -> usize {

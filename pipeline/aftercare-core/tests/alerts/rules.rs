@@ -33,6 +33,10 @@ pub(crate) fn evidence(desk: &Desk, name: &str) -> Option<f64> {
     desk.last().evidence.iter().find(|fact| &*fact.name == name)?.value
 }
 
+fn quiet_device() -> String {
+    rule("quiet", "quiet-device", "info", "hours = 24\ngiven_back_days = 14")
+}
+
 #[test]
 fn below_expected_means_under_90_percent_and_going_down() {
     let mut desk = Desk::new(&below(""));
@@ -276,6 +280,7 @@ fn an_upload_is_overdue_some_days_after_its_slot() {
     assert_eq!(desk.tick_to(T + 24 * DAY), 1);
     assert_eq!(desk.last().alert_id, "e-1/overdue/slot-1");
     assert_eq!((desk.last().cause_kind, desk.last().caused_at), ("silence", Instant(T + 21 * DAY)));
+    assert!(!desk.last().historic, "it could not be known before");
     desk.tick_to(T + 40 * DAY);
     assert_eq!(desk.alerts().len(), 1, "the silence lasts");
     desk.act("a-1", "e-1/overdue/slot-1", "resolve");
@@ -301,7 +306,7 @@ fn what_was_due_before_the_enrolment_came_is_not_overdue() {
 
 #[test]
 fn a_device_is_quiet_until_it_is_heard_again() {
-    let mut desk = Desk::new(&rule("quiet", "quiet-device", "info", "hours = 24"));
+    let mut desk = Desk::new(&quiet_device());
     for window in 0..30 {
         desk.window(T + window * 5 * MINUTE, 80.0);
     }
@@ -312,6 +317,42 @@ fn a_device_is_quiet_until_it_is_heard_again() {
     assert_eq!(desk.tick_to(T + 200 * HOUR), 0);
     assert_eq!(desk.window(T + 200 * HOUR, 80.0), 1);
     assert_eq!(desk.last().status, Withdrawn);
+}
+
+#[test]
+fn a_device_that_stays_quiet_was_given_back() {
+    for acted in [false, true] {
+        let mut desk = Desk::new(&quiet_device());
+        desk.window(T, 80.0);
+        assert_eq!(desk.tick_to(T + 2 * DAY), 1);
+        if acted {
+            desk.act("a-1", &desk.last().alert_id.clone(), "acknowledge");
+        }
+        assert_eq!(desk.tick_to(T + 14 * DAY), 0);
+        assert_eq!(desk.tick_to(T + 15 * DAY), 1);
+        assert_eq!(desk.last().status.as_str(), if acted { "acknowledged" } else { "withdrawn" });
+        let why = desk.last().evidence.last().and_then(|fact| fact.text.as_deref());
+        assert_eq!(why == Some("given_back"), acted);
+        assert_eq!(desk.book.next_due().filter(|_| !acted), None, "nothing is waited for");
+        // lent again
+        desk.window(T + 40 * DAY, 80.0);
+        assert_eq!(desk.tick_to(T + 42 * DAY), 1);
+        assert_eq!(desk.alerts().len(), if acted { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn an_episode_that_ended_owes_nothing() {
+    let mut desk =
+        Desk::new(&(quiet_device() + &rule("overdue", "overdue-upload", "info", "grace_days = 3")));
+    desk.enrol();
+    desk.window(T + 23 * DAY, 80.0);
+    desk.tick_to(T + 25 * DAY);
+    assert_eq!(desk.alerts().iter().map(|(_, status)| *status).collect::<Vec<_>>(), [Open, Open]);
+    desk.episode_status = Some("ended");
+    assert_eq!(desk.enrol(), 2);
+    assert_eq!(desk.alerts().iter().map(|(_, status)| *status).collect::<Vec<_>>(), [Withdrawn, Withdrawn]);
+    assert_eq!(desk.tick_to(T + 60 * DAY), 0);
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn sample_with_books() -> TaskState {
     alerts.change(&mut tx, 0, |book| {
         book.take_verdict(&now, &head(InputKind::SessionVerdict, "s1"), &verdict, &mut rows);
         let fact = EnrolmentFact { episode_id: "episode-1", ..EnrolmentFact::default() };
-        book.take_enrolment(&now, &fact, Source::Live);
+        book.take_enrolment(&now, &fact, Source::Live, &mut Vec::new());
     });
     assert_eq!(rows.len(), 1, "the superficial session is an alert");
     state.ledgers.change(&mut tx, 0, |_| ());

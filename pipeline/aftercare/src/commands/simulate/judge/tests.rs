@@ -52,7 +52,7 @@ fn a_document_in_place_of_the_shipped_one_is_judged() {
             let text = shipped(id).replacen("version = 1", "version = 7", 1);
             let end = text.find("[[rules]]").unwrap();
             let rule = "[[rules]]\nid = \"quiet-device\"\nkind = \"quiet-device\"\nseverity = \"info\"\n\
-                        routes = [\"care_manager\"]\nhours = 48\n";
+                        routes = [\"care_manager\"]\nhours = 48\ngiven_back_days = 14\n";
             written(&format!("{}{rule}", &text[..end]))
         })
         .into();
