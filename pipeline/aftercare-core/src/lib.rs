@@ -18,6 +18,7 @@ pub mod reason;
 pub mod rolling;
 pub mod score;
 pub mod time;
+mod unit;
 pub mod vital;
 pub mod warranty;
 pub mod window;

@@ -1,14 +1,18 @@
 //! What wearables measure, and in which unit it is kept.
 
 use crate::reason::Reason;
+use crate::unit;
 use crate::window::Micros;
 
 /// What a reading measures. The position in `ALL` is kept in state: append, never reorder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Metric(u8);
 
+/// How many positions there are, that of "unknown" included.
+pub(crate) const POSITIONS: usize = 15;
+
 /// (name, UCUM unit) of every metric.
-const METRICS: [(&str, &str); 15] = [
+const METRICS: [(&str, &str); POSITIONS] = [
     ("unknown", ""),
     ("heart_rate", "/min"),
     ("systolic_pressure", "mm[Hg]"),
@@ -50,16 +54,20 @@ impl Metric {
         matches!(self.name(), "steps" | "sleep_duration" | "doses_taken" | "doses_due")
     }
 
-    /// The value of a reading as it is kept, if it can be: in the metric's unit, and not beyond belief.
+    /// The value of a reading as it is kept, if it can be: in the metric's unit, converted where it came in another one
+    /// that the metric may have. Whether it is plausible says [`crate::documents::Library::admit`].
     ///
     /// # Errors
-    /// `UnsupportedUnit` or `ImplausibleValue`.
+    /// `UnsupportedUnit`, or `ImplausibleValue` where it is no number or has no room.
     #[inline]
-    pub fn admit(self, unit: &str, value: f64) -> Result<Micros, Reason> {
-        if unit != self.unit() {
-            return Err(Reason::UnsupportedUnit);
+    pub fn in_own_unit(self, unit: &str, value: f64) -> Result<Micros, Reason> {
+        if unit == self.unit() {
+            return Micros::from_units(value).ok_or(Reason::ImplausibleValue);
         }
-        Micros::from_units(value).ok_or(Reason::ImplausibleValue)
+        let conversion = unit::conversion(self.name(), unit).ok_or(Reason::UnsupportedUnit)?;
+        let foreign = Micros::from_units(value).ok_or(Reason::ImplausibleValue)?;
+        let own = conversion.apply(foreign.millionths()).map(Micros::from_millionths);
+        own.filter(|own| own.is_in_range()).ok_or(Reason::ImplausibleValue)
     }
 
     /// Its position.

@@ -42,6 +42,12 @@ impl Micros {
         (value.abs() <= VALUE_MAX).then(|| Self((value * MICROS_PER_UNIT).round_ties_even() as i64))
     }
 
+    /// Whether its magnitude is at most `VALUE_MAX`.
+    #[must_use]
+    pub fn is_in_range(self) -> bool {
+        self.to_units().abs() <= VALUE_MAX
+    }
+
     /// Back in the metric's unit.
     #[must_use]
     pub fn to_units(self) -> f64 {

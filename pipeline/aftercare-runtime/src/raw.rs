@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use aftercare_core::documents::Library;
 use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
-use aftercare_core::window::window_of;
+use aftercare_core::window::{Micros, window_of};
 use aftercare_schemas::wire::{Reading, WearableHead};
 
 use crate::config::Limits;
@@ -28,15 +29,29 @@ pub fn refusal(
     readings.is_empty().then_some(("empty_upload", "the upload has no readings"))
 }
 
+/// A reading that can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// What it measures.
+    pub metric: Metric,
+    /// Its value, in the metric's unit.
+    pub value: Micros,
+    /// When it was measured.
+    pub measured_at: Instant,
+}
+
 /// The readings that can be taken by what they say, the first of each metric and time. Whether their time has come only
 /// the task knows.
-pub fn admitted<'r, 'a>(readings: &'r [Reading<'a>]) -> impl Iterator<Item = (Metric, &'r Reading<'a>)> {
+pub fn admitted<'r>(
+    library: &'r Library,
+    readings: &'r [Reading<'_>],
+) -> impl Iterator<Item = Admitted> + 'r {
     let mut seen = BTreeSet::new();
     readings.iter().filter_map(move |reading| {
-        let metric = Metric::at(reading.metric as u8)?;
-        let (index, _) = window_of(Instant(reading.measured_at));
+        let (metric, measured_at) = (Metric::at(reading.metric as u8)?, Instant(reading.measured_at));
+        let (index, _) = window_of(measured_at);
         WindowKey::new(DeviceNo(0), metric.position(), index)?;
-        metric.admit(reading.unit, reading.value).ok()?;
-        seen.insert((metric, reading.measured_at)).then_some((metric, reading))
+        let value = library.admit(metric, reading.unit, reading.value, measured_at).ok()?;
+        seen.insert((metric, measured_at)).then_some(Admitted { metric, value, measured_at })
     })
 }

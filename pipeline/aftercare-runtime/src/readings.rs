@@ -122,7 +122,8 @@ impl<L: TaskLog> Task<L> {
         let Some(metric) = Metric::at(reading.metric as u8) else {
             return Ok(afterwards.refuse(ReadingOutcome::UnknownMetric));
         };
-        let value = match metric.admit(reading.unit, reading.value) {
+        let measured_at = Instant(reading.measured_at);
+        let value = match self.library.admit(metric, reading.unit, reading.value, measured_at) {
             Ok(value) => value,
             Err(Reason::UnsupportedUnit) => return Ok(afterwards.refuse(ReadingOutcome::UnsupportedUnit)),
             Err(_) => return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue)),
@@ -136,7 +137,7 @@ impl<L: TaskLog> Task<L> {
             afterwards.reaches_at = afterwards.reaches_at.max(reaches_at);
             return Ok(ReadingOutcome::HeldFuture);
         }
-        let (index, offset) = window_of(Instant(reading.measured_at));
+        let (index, offset) = window_of(measured_at);
         let Some(window) = WindowKey::new(device_no, metric.position(), index) else {
             return Ok(afterwards.refuse(ReadingOutcome::ImplausibleValue));
         };

@@ -283,10 +283,10 @@ impl<L: TaskLog> Task<L> {
         let patient = self.state.device(no).patient;
         let key = SeriesKey { device: no.0, metric };
         let is_doses = matches!(metric.name(), "doses_taken" | "doses_due");
-        let readings_min = match rules.metric(metric) {
-            Some(known) => known.readings_min,
-            None if is_doses => 1,
-            None => return Ok(()),
+        let readings_min = match rules.metric(metric).map(|known| known.readings_min) {
+            Some(Some(readings_min)) => readings_min,
+            _ if is_doses => 1,
+            _ => return Ok(()),
         };
         let value = (summary.readings() >= readings_min).then_some(summary);
         let judged =

@@ -12,7 +12,7 @@ use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
 use aftercare_runtime::topics::{
-    CONTRACTS, CONTROL, ENROLMENTS, TASK_STATE, VITAL_SCORES, WEARABLE_READINGS, WINDOWS,
+    CONTRACTS, CONTROL, ENROLMENTS, READING_RECEIPTS, TASK_STATE, VITAL_SCORES, WEARABLE_READINGS, WINDOWS,
 };
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{self, Metric};
@@ -116,12 +116,19 @@ impl Desk {
         self.put(ENROLMENTS, "enrolments", &enrolment);
     }
 
-    /// What a device measured.
+    /// What a device measured, in the units in which it is kept.
     fn measure(&mut self, device_id: &str, readings: &[Measured]) {
-        let reading = |(metric, measured_at, value): &Measured| {
-            let known = aftercare_core::metric::Metric::named(metric.as_str()).unwrap();
-            wire::Reading { metric: *metric, value: *value, unit: known.unit(), measured_at: *measured_at }
+        let unit = |(metric, _, _): &Measured| {
+            aftercare_core::metric::Metric::named(metric.as_str()).unwrap().unit()
         };
+        let readings: Vec<_> = readings.iter().map(|measured| (*measured, unit(measured))).collect();
+        self.measure_in(device_id, &readings);
+    }
+
+    /// What a device measured, each with its unit.
+    fn measure_in(&mut self, device_id: &str, readings: &[(Measured, &str)]) {
+        let reading =
+            |&((metric, measured_at, value), unit)| wire::Reading { metric, value, unit, measured_at };
         let readings = readings.iter().map(reading).collect();
         let source = wire::Source::Live;
         let upload = wire::WearableUpload { patient_id: "p", device_id, source, readings };
@@ -139,6 +146,35 @@ impl Desk {
             let numbers = (row.value, row.median, row.robust_z.map(|z| (z * 1000.0).round() / 1000.0));
             let text = format!("{numbers:?} {} {}", row.band.unwrap_or("-"), parts.join(", "));
             rows.insert(row.vital_id.to_owned(), text);
+        }
+        rows
+    }
+
+    /// How many readings of a device became what, as it stands.
+    fn outcomes(&self, device_id: &str) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (_, record) in self.broker.records(READING_RECEIPTS, 0) {
+            let row: wire::ReadingReceipt<'_> =
+                codec::decode("reading-receipts", record.value.as_deref(), None).unwrap();
+            if row.device_id == device_id {
+                counts.insert(format!("{} {}", row.outcome, row.reason).trim().to_owned(), row.readings);
+            }
+        }
+        counts
+    }
+
+    /// Windows of 5 minutes as they stand: readings and mean by device, metric and minutes from `MIDNIGHT`.
+    fn short_windows(&self) -> BTreeMap<(String, String, i64), (u32, f64)> {
+        let mut rows = BTreeMap::new();
+        for (_, record) in self.broker.records(WINDOWS, 0) {
+            let row: wire::Window<'_> = codec::decode("windows", record.value.as_deref(), None).unwrap();
+            if row.length_s == 300 {
+                let minute = (row.window_start - MIDNIGHT) / MINUTE;
+                rows.insert(
+                    (row.device_id.to_owned(), row.metric.to_owned(), minute),
+                    (row.readings, row.mean),
+                );
+            }
         }
         rows
     }
@@ -301,4 +337,42 @@ fn a_day_of_another_zone_is_taken_back_while_its_readings_are_live() {
     desk.tick(MIDNIGHT + 2 * HOUR + 20 * MINUTE);
     desk.tick(MIDNIGHT + 2 * HOUR + 29 * MINUTE);
     assert_eq!(desk.days(), BTreeMap::from([(0, (24, 2))]));
+}
+
+#[test]
+fn a_reading_is_its_device_metric_and_time_whatever_its_unit() {
+    let mut desk = Desk::new();
+    desk.tick(MIDNIGHT + HOUR);
+    let at = MIDNIGHT + 5 * MINUTE;
+    let warm = |value: f64, unit| ((Metric::BodyTemperature, at, value), unit);
+    desk.measure_in("ear", &[warm(37.0, "Cel")]);
+    // The same, from a telephone that was set to Fahrenheit since; then something else of that moment.
+    desk.measure_in("ear", &[warm(98.6, "[degF]"), warm(37.0, "C")]);
+    desk.crash();
+    desk.measure_in("ear", &[warm(100.4, "F"), warm(98.6, "F")]);
+    // Another device, and another metric of the same device: readings of their own.
+    desk.measure_in("skin", &[warm(100.4, "F")]);
+    desk.measure_in("ear", &[((Metric::HeartRate, at, 37.0), "bpm")]);
+    // What no thermometer says, and what no temperature is measured in.
+    desk.measure_in("ear", &[warm(98.6, "Cel"), warm(37.0, "kg")]);
+    desk.tick(MIDNIGHT + HOUR + MINUTE);
+    let counts = |list: &[(&str, u64)]| -> BTreeMap<String, u64> {
+        list.iter().map(|(outcome, n)| ((*outcome).to_owned(), *n)).collect()
+    };
+    let ear = [
+        ("accepted", 2),
+        ("conflicting conflicting_content", 1),
+        ("duplicate", 3),
+        ("rejected implausible_value", 1),
+        ("rejected unsupported_unit", 1),
+    ];
+    assert_eq!(desk.outcomes("ear"), counts(&ear));
+    assert_eq!(desk.outcomes("skin"), counts(&[("accepted", 1)]));
+    let window = |device: &str, metric: &str, mean| ((device.to_owned(), metric.to_owned(), 5), (1, mean));
+    let windows = [
+        window("ear", "body_temperature", 37.0),
+        window("ear", "heart_rate", 37.0),
+        window("skin", "body_temperature", 38.0),
+    ];
+    assert_eq!(desk.short_windows(), BTreeMap::from(windows));
 }

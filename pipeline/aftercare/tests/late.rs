@@ -41,7 +41,7 @@ impl Watch<'_> {
         let reading = |&(measured_at, value)| wire::Reading {
             metric: wire::Metric::HeartRate,
             value,
-            unit: "/min",
+            unit: "bpm",
             measured_at,
         };
         let upload = wire::WearableUpload {

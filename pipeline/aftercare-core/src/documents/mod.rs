@@ -32,7 +32,10 @@ pub use reader::Problem;
 pub use review_rule::ReviewRule;
 pub use vitals::{VitalMetric, VitalsDocument};
 
+use crate::metric::Metric;
+use crate::reason::Reason;
 use crate::time::{Instant, Millis};
+use crate::window::Micros;
 
 /// The kind of document that holds an instrument.
 pub const INSTRUMENT: &str = "instrument";
@@ -212,6 +215,27 @@ impl Library {
     /// The newest version of the document of vital signs that holds for every patient.
     pub fn vitals(&self) -> Option<&Arc<VitalsDocument>> {
         self.vitals.get(HOME_VITALS, None)
+    }
+
+    /// The value of a reading as it is kept, in the metric's unit, if it can be: the unit is one of the metric's, and the
+    /// value plausible by the newest version of the document of vital signs whose limits hold at `measured_at`.
+    ///
+    /// # Errors
+    /// `UnsupportedUnit` or `ImplausibleValue`.
+    pub fn admit(
+        &self,
+        metric: Metric,
+        unit: &str,
+        value: f64,
+        measured_at: Instant,
+    ) -> Result<Micros, Reason> {
+        let value = metric.in_own_unit(unit, value)?;
+        let versions = self.vitals.versions(HOME_VITALS).iter().rev();
+        let rules = versions.map(|(_, rules)| rules).find(|rules| rules.plausible_from <= measured_at);
+        match rules {
+            Some(rules) if !rules.is_plausible(metric, value) => Err(Reason::ImplausibleValue),
+            _ => Ok(value),
+        }
     }
 
     /// The rule that judges a clinician's session which ends at `at`: the newest version of `default` that is valid then.

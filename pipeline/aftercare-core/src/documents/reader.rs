@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::time::{Instant, MS_PER_DAY};
+
 /// One thing wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -204,4 +206,12 @@ impl<'d> Fields<'d> {
             (false, false) => format!("{}.{key}", self.place),
         }
     }
+}
+
+/// The start in UTC of a day such as 2026-01-31.
+pub(super) fn day_start(text: &str) -> Option<Instant> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let days = day.since(epoch).ok()?.get_days();
+    Some(Instant(i64::from(days) * MS_PER_DAY))
 }

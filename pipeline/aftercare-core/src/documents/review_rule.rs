@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::reader::{Fields, Problem, read_document};
-use crate::time::{Instant, MS_PER_DAY, Millis};
+use super::reader::{Fields, Problem, day_start, read_document};
+use crate::time::{Instant, Millis};
 
 /// A review rule, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +91,4 @@ fn read_burst(fields: &mut Fields<'_>) -> Option<(Millis, i32)> {
     );
     fields.demand(patients_max.is_none_or(|patients| patients > 0), "patients_max", "is not above 0");
     Some((Millis::seconds(seconds?.into()), patients_max?))
-}
-
-fn day_start(text: &str) -> Option<Instant> {
-    let day: jiff::civil::Date = text.parse().ok()?;
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let days = day.since(epoch).ok()?.get_days();
-    Some(Instant(i64::from(days) * MS_PER_DAY))
 }

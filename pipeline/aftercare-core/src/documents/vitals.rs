@@ -1,11 +1,13 @@
-//! How vital signs are looked at, as data: target ranges, the own baseline, steep rises of blood pressure.
+//! How vital signs are looked at, as data: what is plausible, target ranges, the own baseline, steep rises of blood
+//! pressure.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decimal::Decimal;
-use super::reader::{Fields, Problem, read_document};
-use crate::metric::Metric;
+use super::reader::{Fields, Problem, day_start, read_document};
+use crate::metric::{Metric, POSITIONS};
+use crate::time::Instant;
 use crate::window::Micros;
 
 /// What the document says about one metric.
@@ -15,8 +17,10 @@ pub struct VitalMetric {
     pub metric: Metric,
     /// The target range, both ends included; `None`: it has none.
     pub target: Option<(Micros, Micros)>,
-    /// A day has a value if it has at least so many readings, 1 or more.
-    pub readings_min: u32,
+    /// What a reading may say, both ends included; `None`: whatever can be kept.
+    pub plausible: Option<(Micros, Micros)>,
+    /// A day has a value if it has at least so many readings, 1 or more; `None`: days are not compared.
+    pub readings_min: Option<u32>,
 }
 
 /// A document of vital signs, checked.
@@ -40,8 +44,13 @@ pub struct VitalsDocument {
     pub surge_rise_mmhg: u32,
     /// Within how many minutes, 5 to 180.
     pub surge_minutes: u32,
-    /// Metrics with a target range or a baseline.
+    /// Readings measured at or after this day's start, in UTC, and before that of the next version, are held against its
+    /// limits of what is plausible. So a reading is judged alike by everyone and whenever it comes.
+    pub plausible_from: Instant,
+    /// Metrics with limits, a target range or a baseline.
     pub metrics: Vec<VitalMetric>,
+    /// What is plausible, by the metric's position.
+    plausible: [Option<(Micros, Micros)>; POSITIONS],
 }
 
 impl VitalsDocument {
@@ -57,6 +66,14 @@ impl VitalsDocument {
     #[must_use]
     pub fn metric(&self, metric: Metric) -> Option<&VitalMetric> {
         self.metrics.iter().find(|known| known.metric == metric)
+    }
+
+    /// Whether a reading of the metric may say that.
+    #[must_use]
+    #[inline]
+    pub fn is_plausible(&self, metric: Metric, value: Micros) -> bool {
+        let limits = self.plausible.get(usize::from(metric.position())).copied().flatten();
+        limits.is_none_or(|(low, high)| low <= value && value <= high)
     }
 
     /// The metric's target range, both ends included.
@@ -80,6 +97,13 @@ fn read(fields: &mut Fields<'_>) -> Option<VitalsDocument> {
     let surge = fields.table("surge", |fields| {
         Some((whole(fields, "rise_mmhg", 1, 300)?, whole(fields, "minutes", 5, 180)?))
     });
+    let plausible_from = match fields.optional::<String>("plausible_from").map(|day| day_start(&day)) {
+        None => Some(Instant::MIN),
+        Some(day) => {
+            fields.demand(day.is_some(), "plausible_from", "is no day such as 2026-01-31");
+            day
+        }
+    };
     for key in ["baseline", "surge"] {
         fields.demand(fields.has(key), key, "is missing");
     }
@@ -87,6 +111,12 @@ fn read(fields: &mut Fields<'_>) -> Option<VitalsDocument> {
     let metrics = fields.tables("metrics", read_metric);
     let mut known = BTreeSet::new();
     fields.demand(metrics.iter().all(|each| known.insert(each.metric)), "metrics", "have a name twice");
+    let mut plausible = [None; POSITIONS];
+    for each in &metrics {
+        if let Some(own) = plausible.get_mut(usize::from(each.metric.position())) {
+            *own = each.plausible;
+        }
+    }
     let ((baseline_days, baseline_days_min), (surge_rise_mmhg, surge_minutes)) = (baseline?, surge?);
     Some(VitalsDocument {
         id: id?.into(),
@@ -98,7 +128,9 @@ fn read(fields: &mut Fields<'_>) -> Option<VitalsDocument> {
         baseline_days_min,
         surge_rise_mmhg,
         surge_minutes,
+        plausible_from: plausible_from?,
         metrics,
+        plausible,
     })
 }
 
@@ -106,13 +138,28 @@ fn read_metric(fields: &mut Fields<'_>) -> Option<VitalMetric> {
     let name = fields.required::<String>("name");
     let metric = name.as_deref().and_then(Metric::named);
     fields.demand(name.is_none() || metric.is_some(), "name", "is no metric");
-    let readings_min = whole(fields, "readings_min", 1, 100_000);
-    let low = fields.optional::<Decimal>("low");
-    let high = fields.optional::<Decimal>("high");
-    let both = low.is_some() == high.is_some() && low.zip(high).is_none_or(|(low, high)| low < high);
-    fields.demand(both, "low", "and high are not both there, the lower one first");
+    let has_days = fields.has("readings_min");
+    let readings_min = has_days.then(|| whole(fields, "readings_min", 1, 100_000)).flatten();
+    let target = range(fields, "low", "high", "and high are not both there, the lower one first");
+    let both = "and plausible_high are not both there, the lower one first";
+    let plausible = range(fields, "plausible_low", "plausible_high", both);
+    let lies_within = target.zip(plausible).is_none_or(|(own, all)| all.0 <= own.0 && own.1 <= all.1);
+    fields.demand(lies_within, "low", "and high do not lie within plausible_low and plausible_high");
+    Some(VitalMetric { metric: metric?, target, plausible, readings_min })
+}
+
+/// Two decimals that are both there or both absent, in ascending order.
+fn range<'d>(
+    fields: &mut Fields<'d>,
+    low: &'d str,
+    high: &'d str,
+    otherwise: &str,
+) -> Option<(Micros, Micros)> {
+    let (first, last) = (fields.optional::<Decimal>(low), fields.optional::<Decimal>(high));
+    let both = first.is_some() == last.is_some() && first.zip(last).is_none_or(|(low, high)| low < high);
+    fields.demand(both, low, otherwise);
     let micros = |decimal: Option<Decimal>| decimal.and_then(|d| Micros::from_units(d.to_f64()));
-    Some(VitalMetric { metric: metric?, target: micros(low).zip(micros(high)), readings_min: readings_min? })
+    micros(first).zip(micros(last))
 }
 
 fn whole<'d>(fields: &mut Fields<'d>, key: &'d str, least: u32, most: u32) -> Option<u32> {

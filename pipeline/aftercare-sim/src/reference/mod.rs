@@ -114,7 +114,7 @@ impl Reference {
         let taken = if bytes > self.limits.record_bytes_max {
             Err("record_too_large")
         } else if topic == READINGS {
-            self.readings.add(value, schema_header, &self.limits)
+            self.readings.add(value, schema_header)
         } else if topic == SESSIONS {
             self.session(value, schema_header)
         } else if let Some(topic) = IDENTIFIED.into_iter().find(|known| *known == topic) {
@@ -186,7 +186,7 @@ impl Reference {
         }
         let mut days = Days::default();
         let day_of = |patient: &str, at| days.of(everyone.get(patient)?.zone_at(at)?, at);
-        self.readings.finish(library.vitals().map(|rules| &**rules), day_of, &mut expected);
+        self.readings.finish(&self.limits, library, day_of, &mut expected);
         expected
     }
 }

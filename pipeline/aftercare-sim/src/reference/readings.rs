@@ -1,9 +1,10 @@
 //! Readings: sorted, counted, and summed up by window.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use aftercare_core::documents::VitalsDocument;
+use aftercare_core::documents::Library;
 use aftercare_core::metric::Metric;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{Reading, WearableUpload};
@@ -17,21 +18,24 @@ const MICROS: f64 = 1e6;
 /// Beyond it, in the metric's unit, nothing is plausible.
 const VALUE_MAX: f64 = 1e7;
 
+/// One reading as it came: metric, when measured, value in millionths; or why it is none.
+type Taken = Result<(Metric, i64, i64), &'static str>;
+
+/// By patient, device and metric, then by time.
+type Values = BTreeMap<(String, String, &'static str), BTreeMap<i64, i64>>;
+
+/// Patient and device.
+type Owner = (String, String);
+
 /// All readings so far.
 #[derive(Default)]
 pub(super) struct Readings {
-    counts: BTreeMap<(String, String), ReadingCounts>,
-    /// By patient, device, metric and time: the value in millionths that came first.
-    values: BTreeMap<(String, String, &'static str), BTreeMap<i64, i64>>,
+    /// How many records, and all their readings in the order in which they came.
+    uploads: BTreeMap<Owner, (u64, Vec<Taken>)>,
 }
 
 impl Readings {
-    pub(super) fn add(
-        &mut self,
-        value: Option<&[u8]>,
-        header: Option<&[u8]>,
-        limits: &Limits,
-    ) -> Result<(), &'static str> {
+    pub(super) fn add(&mut self, value: Option<&[u8]>, header: Option<&[u8]>) -> Result<(), &'static str> {
         let upload: WearableUpload =
             codec::decode("wearable-readings", value, header).map_err(|error| error.reason())?;
         if upload.patient_id.is_empty() || upload.device_id.is_empty() {
@@ -41,38 +45,59 @@ impl Readings {
             return Err("empty_upload");
         }
         let owner = (upload.patient_id.to_owned(), upload.device_id.to_owned());
-        let counts = self.counts.entry(owner.clone()).or_default();
-        counts.records += 1;
-        for reading in &upload.readings {
-            match check(reading) {
-                Err(reason) => *counts.rejected.entry(reason).or_default() += 1,
-                Ok(_) if limits.lies_ahead(reading.measured_at) => counts.ahead += 1,
-                Ok((metric, micros)) => {
-                    let series = self.values.entry((owner.0.clone(), owner.1.clone(), metric)).or_default();
-                    match series.get(&reading.measured_at) {
-                        None => {
-                            series.insert(reading.measured_at, micros);
+        let (records, readings) = self.uploads.entry(owner).or_default();
+        *records += 1;
+        readings.extend(upload.readings.iter().map(check));
+        Ok(())
+    }
+
+    /// What became of all readings, and by patient, device, metric and time the value in millionths that came first.
+    fn judge(&self, limits: &Limits, library: &Library) -> (BTreeMap<Owner, ReadingCounts>, Values) {
+        let (mut all, mut values) = (BTreeMap::new(), Values::new());
+        for (owner, (records, readings)) in &self.uploads {
+            let mut counts = ReadingCounts { records: *records, ..ReadingCounts::default() };
+            for taken in readings {
+                let (metric, at, micros) = match taken {
+                    Ok(reading) => *reading,
+                    Err(reason) => {
+                        *counts.rejected.entry(reason).or_default() += 1;
+                        continue;
+                    }
+                };
+                if !plausible(library, metric, at, micros) {
+                    *counts.rejected.entry("implausible_value").or_default() += 1;
+                } else if limits.lies_ahead(at) {
+                    counts.ahead += 1;
+                } else {
+                    let key = (owner.0.clone(), owner.1.clone(), metric.name());
+                    match values.entry(key).or_default().entry(at) {
+                        Entry::Vacant(first) => {
+                            first.insert(micros);
                             counts.accepted += 1;
                         }
-                        Some(first) if *first == micros => counts.duplicate += 1,
-                        Some(_) => counts.conflicting += 1,
+                        Entry::Occupied(first) if *first.get() == micros => counts.duplicate += 1,
+                        Entry::Occupied(_) => counts.conflicting += 1,
                     }
                 }
             }
+            all.insert(owner.clone(), counts);
         }
-        Ok(())
+        (all, values)
     }
 
     /// `day_of`: begin and end of the day that a moment of a patient lies in, both ms since 1970; `None` for someone who
     /// is not enrolled.
     pub(super) fn finish(
         &self,
-        rules: Option<&VitalsDocument>,
+        limits: &Limits,
+        library: &Library,
         mut day_of: impl FnMut(&str, i64) -> Option<(i64, i64)>,
         expected: &mut Expected,
     ) {
-        expected.readings = self.counts.clone();
-        for ((patient, device, metric), series) in &self.values {
+        let (counts, values) = self.judge(limits, library);
+        expected.readings = counts;
+        let rules = library.vitals();
+        for ((patient, device, metric), series) in &values {
             let mut windows: BTreeMap<(i64, i64), Vec<(i64, i64)>> = BTreeMap::new();
             for (at, micros) in series {
                 let start = at.div_euclid(WINDOW_MS) * WINDOW_MS;
@@ -94,20 +119,27 @@ impl Readings {
     }
 }
 
-/// The metric's name, and the value in millionths, ties to even.
+/// The reading with its value in millionths, ties to even. Devices of a world name each metric's own unit.
 #[allow(clippy::cast_possible_truncation, reason = "whole, and its magnitude was checked")]
-fn check(reading: &Reading) -> Result<(&'static str, i64), &'static str> {
+fn check(reading: &Reading) -> Taken {
     let known = (1..).map_while(Metric::at).find(|metric| metric.name() == reading.metric.as_str());
     let metric = known.ok_or("unknown_metric")?;
     if reading.unit != metric.unit() {
         return Err("unsupported_unit");
     }
-    let plausible = reading.value.abs() <= VALUE_MAX && reading.measured_at >= 0;
-    if plausible {
-        Ok((metric.name(), libm::rint(reading.value * MICROS) as i64))
+    let can_be_kept = reading.value.abs() <= VALUE_MAX && reading.measured_at >= 0;
+    if can_be_kept {
+        Ok((metric, reading.measured_at, libm::rint(reading.value * MICROS) as i64))
     } else {
         Err("implausible_value")
     }
+}
+
+/// By the limits of the newest document of vital signs: a world has one.
+fn plausible(library: &Library, metric: Metric, at: i64, micros: i64) -> bool {
+    let rules = library.vitals().filter(|rules| rules.plausible_from.0 <= at);
+    let limits = rules.and_then(|rules| rules.metric(metric)?.plausible);
+    limits.is_none_or(|(low, high)| (low.millionths()..=high.millionths()).contains(&micros))
 }
 
 /// `readings` (when, millionths) are never empty.

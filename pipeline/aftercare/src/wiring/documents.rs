@@ -1,8 +1,9 @@
 //! The documents that come with this build, and the topic that carries them.
 
-use aftercare_core::documents::SHIPPED;
+use aftercare_core::documents::{Library, SHIPPED};
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain};
+use aftercare_runtime::task::learn;
 use aftercare_runtime::topics::CONTRACTS;
 use aftercare_schemas::{codec, wire};
 use aftercare_stream::position::TopicId;
@@ -33,6 +34,17 @@ pub(crate) fn published(cluster: &Cluster) -> anyhow::Result<BTreeSet<DocumentKe
         }
     })?;
     Ok(known)
+}
+
+/// Reads all documents that there are into the library; where to read on.
+pub(crate) fn learn_all(
+    cluster: &Cluster,
+    drain: &mut Drain,
+    library: &mut Library,
+) -> anyhow::Result<Assigned> {
+    let mut at = Assigned { id: CONTRACTS, topic: cluster.topic(name()), partition: 0, from: 0 };
+    at.from = drain.read_through(at.clone(), None, &mut |record| learn(library, &record))?;
+    Ok(at)
 }
 
 /// Writes the documents.

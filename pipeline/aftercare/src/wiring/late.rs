@@ -15,7 +15,7 @@ use aftercare_core::time::Instant;
 use aftercare_core::vital::WindowRow;
 use aftercare_core::window::{Micros, Points, WINDOW_MS, window_of, window_start};
 use aftercare_kafka::Cluster;
-use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch};
+use aftercare_kafka::drain::{Drain, KafkaBatch};
 use aftercare_kafka::ownership::Ownership;
 use aftercare_runtime::task::learn;
 use aftercare_runtime::topics::{self, CONTRACTS, LATE_READINGS};
@@ -24,6 +24,7 @@ use aftercare_schemas::wire::{LateReading, Window};
 use aftercare_stream::log::Batch;
 use tokio::runtime::Handle;
 
+use super::documents;
 use super::faults::passing;
 use super::readings::FlowStats;
 
@@ -65,7 +66,7 @@ impl Late {
                 moved_here.take().map_or_else(|| ownership.next(Duration::ZERO), |o| Ok(Some(o)))?
             {
                 let mut assigned = positions.assigned(LATE_READINGS, &topic, &owned)?;
-                assigned.push(self.read_documents(&mut drain, &mut library)?);
+                assigned.push(documents::learn_all(&self.cluster, &mut drain, &mut library)?);
                 drain.assign(&assigned)?;
             }
             let batch = drain.poll(Duration::from_millis(50), POLL_RECORDS)?;
@@ -93,14 +94,6 @@ impl Late {
             passing("late.moved");
         }
         Ok(())
-    }
-
-    /// Reads all documents that there are; where to read on.
-    fn read_documents(&self, drain: &mut Drain, library: &mut Library) -> anyhow::Result<Assigned> {
-        let topic = self.cluster.topic(topics::name(CONTRACTS));
-        let mut at = Assigned { id: CONTRACTS, topic, partition: 0, from: 0 };
-        at.from = drain.read_through(at.clone(), None, &mut |record| learn(library, &record))?;
-        Ok(at)
     }
 
     /// Writes the windows that the readings of the batch belong to.

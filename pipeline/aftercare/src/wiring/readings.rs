@@ -7,17 +7,20 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::{ReadingRow, Store, StoreError};
+use aftercare_core::documents::Library;
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Drain, KafkaBatch};
 use aftercare_kafka::ownership::{GroupPositions, Ownership};
 use aftercare_runtime::config::Limits;
 use aftercare_runtime::raw;
-use aftercare_runtime::topics::{self, WEARABLE_READINGS};
+use aftercare_runtime::task::learn;
+use aftercare_runtime::topics::{self, CONTRACTS, WEARABLE_READINGS};
 use aftercare_schemas::codec;
 use aftercare_stream::log::Batch;
 use aftercare_stream::partitioner::partition_of;
 use tokio::runtime::Handle;
 
+use super::documents;
 use super::faults::passing;
 use crate::config;
 
@@ -81,28 +84,38 @@ impl Raw {
         let (topic, ownership) =
             (self.cluster.topic(name), Ownership::join(&self.cluster, "readings", name)?);
         let (mut drain, positions) = (Drain::open(&self.cluster, &[])?, ownership.positions());
-        let mut waiting = Waiting::default();
+        let (mut library, mut waiting) = (Library::default(), Waiting::default());
         let flush = Duration::from_millis(self.settings.flush_ms);
         while !stop.load(Relaxed) {
             if let Some(owned) = ownership.next(Duration::ZERO)? {
                 waiting = Waiting::default();
                 self.stats.oldest_waiting_at.store(0, Relaxed);
-                drain.assign(&positions.assigned(WEARABLE_READINGS, &topic, &owned)?)?;
+                let mut assigned = positions.assigned(WEARABLE_READINGS, &topic, &owned)?;
+                assigned.push(documents::learn_all(&self.cluster, &mut drain, &mut library)?);
+                drain.assign(&assigned)?;
             }
             let left = waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
             let batch = drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?;
-            self.stats.wait(&batch);
-            waiting.add(batch);
+            for record in (0..batch.len()).map(|i| batch.get(i)).filter(|record| record.topic == CONTRACTS) {
+                learn(&mut library, &record);
+            }
+            waiting.add(batch, &self.stats);
             if waiting.bytes >= BYTES_MAX || waiting.since.is_some_and(|since| since.elapsed() >= flush) {
-                self.flush(&topic, &positions, std::mem::take(&mut waiting), stop);
+                self.flush((&topic, &positions), std::mem::take(&mut waiting), &library, stop);
             }
         }
         Ok(())
     }
 
     /// Inserts everything that waits, then moves the positions. While ClickHouse does not answer, nothing more is read.
-    fn flush(&self, topic: &str, positions: &GroupPositions, waiting: Waiting, stop: &AtomicBool) {
-        let rows = self.rows(&waiting.batches);
+    fn flush(
+        &self,
+        (topic, positions): (&str, &GroupPositions),
+        waiting: Waiting,
+        library: &Library,
+        stop: &AtomicBool,
+    ) {
+        let rows = self.rows(&waiting.batches, library);
         passing("readings.inserting");
         while let Err(error) = self.insert(&rows) {
             self.stats.failures.fetch_add(1, Relaxed);
@@ -129,9 +142,9 @@ impl Raw {
 
     /// The readings that a task takes by what they say. One that is not at home in its partition was sent on by the task
     /// there; its copy is the one that counts.
-    fn rows<'b>(&self, batches: &'b [KafkaBatch]) -> Vec<ReadingRow<'b>> {
+    fn rows<'b>(&self, batches: &'b [KafkaBatch], library: &Library) -> Vec<ReadingRow<'b>> {
         let (mut rows, mut scratch) = (Vec::new(), Vec::new());
-        for (batch, i) in batches.iter().flat_map(|batch| (0..batch.len()).map(move |i| (batch, i))) {
+        for (batch, i) in batches.iter().flat_map(|batch| uploads(batch).map(move |i| (batch, i))) {
             let (record, partition) = (batch.get(i), batch.partition(i));
             let header = batch.header(i, codec::GUID_HEADER);
             let size = record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
@@ -145,14 +158,14 @@ impl Raw {
             {
                 continue;
             }
-            rows.extend(raw::admitted(&scratch).map(|(metric, reading)| ReadingRow {
+            rows.extend(raw::admitted(library, &scratch).map(|reading| ReadingRow {
                 version: ReadingRow::version_of(record.offset.0),
                 patient_id: head.patient_id,
                 device_id: head.device_id,
-                metric: metric.name(),
-                unit: metric.unit(),
-                value: reading.value,
-                measured_at: reading.measured_at,
+                metric: reading.metric.name(),
+                unit: reading.metric.unit(),
+                value: reading.value.to_units(),
+                measured_at: reading.measured_at.0,
                 partition,
                 offset: record.offset.0,
                 source: head.source.as_str(),
@@ -162,13 +175,19 @@ impl Raw {
     }
 }
 
+/// Which records of the batch are uploads: between them come documents.
+fn uploads(batch: &KafkaBatch) -> impl Iterator<Item = usize> + '_ {
+    (0..batch.len()).filter(|i| batch.get(*i).topic == WEARABLE_READINGS)
+}
+
 impl Waiting {
-    fn add(&mut self, batch: KafkaBatch) {
-        for i in 0..batch.len() {
+    fn add(&mut self, batch: KafkaBatch, stats: &FlowStats) {
+        for i in uploads(&batch) {
             self.positions.insert(batch.partition(i), batch.get(i).offset.next().0);
             self.bytes += batch.get(i).value.map_or(0, <[u8]>::len);
         }
-        if !batch.is_empty() {
+        if uploads(&batch).next().is_some() {
+            stats.wait(&batch);
             self.since.get_or_insert_with(Instant::now);
             self.batches.push(batch);
         }
