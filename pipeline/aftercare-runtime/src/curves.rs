@@ -227,6 +227,9 @@ impl<L: TaskLog> Task<L> {
 
     /// Judges anew the scores that new editions concern: by procedure, those answered from then on.
     pub(crate) fn judge_anew(&mut self, published: &Published) -> Result<(), TaskError> {
+        if published.is_empty() {
+            return Ok(());
+        }
         for no in self.state.patient_numbers() {
             let concerns = |(procedure, from): &(&Arc<str>, &Instant)| {
                 self.state.patient(no).patient.is_judged_by(procedure, **from)

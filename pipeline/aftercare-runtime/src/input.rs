@@ -257,7 +257,7 @@ impl<L: TaskLog> Task<L> {
             return Ok(Placed::Elsewhere);
         }
         let no = self.state.next_patient();
-        self.tx.touch(key::patient(no), |_| false);
+        self.tx.touch(key::patient(no), 0, |_| false);
         let entry = PatientEntry {
             id: patient_id.into(),
             patient: Patient::default(),
@@ -318,14 +318,14 @@ impl<L: TaskLog> Task<L> {
         };
         let no = self.state.meta.next_held;
         self.state.meta.next_held += 1;
-        self.tx.touch(key::held(no), |_| false);
+        self.tx.touch(key::held(no), 0, |_| false);
         self.state.insert_held(no, held);
         true
     }
 
     fn unhold(&mut self, no: u64) -> Option<Held> {
         let state = &self.state;
-        self.tx.touch(key::held(no), |out| {
+        self.tx.touch(key::held(no), 0, |out| {
             aftercare_stream::changelog::State::encode(state, key::held(no), out)
         });
         self.state.remove_held(no)
@@ -376,9 +376,9 @@ impl<L: TaskLog> Task<L> {
     pub(crate) fn touch_patient(&mut self, no: PatientNo) {
         let entry = self.state.patient_mut(no);
         if entry.epoch != self.tx.epoch() {
-            entry.epoch = self.tx.epoch();
+            let last = std::mem::replace(&mut entry.epoch, self.tx.epoch());
             let entry = &*entry;
-            self.tx.touch(key::patient(no), |out| {
+            self.tx.touch(key::patient(no), last, |out| {
                 entry.encode(out);
                 true
             });

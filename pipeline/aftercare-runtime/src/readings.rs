@@ -190,7 +190,7 @@ impl<L: TaskLog> Task<L> {
         let device = self.state.device_mut(no);
         device.series_mut(metric).expect("it was just added").source = source;
         let new = Window::new(index, tick, self.tx.epoch());
-        self.tx.touch(key::window(window), |_| false);
+        self.tx.touch(key::window(window), 0, |_| false);
         let due = new.ends_at();
         device.set_window(window, Some(new));
         self.state.sweep_by(no, due);
@@ -402,7 +402,7 @@ impl<L: TaskLog> Task<L> {
     /// A device that is seen for the first time gets a number.
     fn add_device(&mut self, patient: PatientNo, head: &wire::WearableHead<'_>) -> DeviceNo {
         let no = self.state.next_device();
-        self.tx.touch(key::device(no), |_| false);
+        self.tx.touch(key::device(no), 0, |_| false);
         let mut device = Device::new(patient, head.patient_id, head.device_id);
         device.epoch = self.tx.epoch();
         self.state.insert_device(no, device);

@@ -13,7 +13,7 @@ use aftercare_core::warranty::Entry;
 use aftercare_core::zone::Zones;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
-use aftercare_stream::changelog::{Rounds, Transaction, replay};
+use aftercare_stream::changelog::{Restore, Rounds, Transaction};
 use aftercare_stream::log::{Batch, LogError, Outgoing, RecordRef, TaskLog};
 use aftercare_stream::position::{Positions, ResumeAt};
 
@@ -166,18 +166,18 @@ impl<L: TaskLog> Task<L> {
     }
 
     fn restore(&mut self) -> Result<u64, TaskError> {
-        self.state = TaskState::default();
         self.tx = Transaction::new();
-        let (state, mut bytes, mut failed) = (&mut self.state, 0u64, None);
+        let (mut restore, mut bytes, mut failed) = (Restore::<TaskState>::default(), 0u64, None);
         self.log.read_changelog(&mut |record| {
             bytes += record.len() as u64;
             if failed.is_none() {
-                failed = replay(state, record).err();
+                failed = restore.take(record).err();
             }
         })?;
         if let Some(corrupt) = failed {
             return Err(corrupt.into());
         }
+        self.state = restore.finish()?;
         self.state.reschedule();
         if bytes == 0 {
             self.state.meta.incarnation = self.config.incarnation;
@@ -413,7 +413,7 @@ impl<L: TaskLog> Task<L> {
         if self.open_since.is_none() {
             self.open_since = Some((self.clock)());
             let meta = &self.state.meta;
-            self.tx.touch(key::meta(), |out| {
+            self.tx.touch(key::meta(), 0, |out| {
                 encode_value(meta, out);
                 true
             });

@@ -3,5 +3,6 @@
 pub mod changelog;
 pub mod log;
 pub mod partitioner;
+mod patch;
 pub mod position;
 pub mod sequence;

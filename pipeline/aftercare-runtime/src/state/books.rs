@@ -67,8 +67,9 @@ impl<B: Book> Books<B> {
     pub(crate) fn change<T>(&mut self, tx: &mut Transaction, no: u32, change: impl FnOnce(&mut B) -> T) -> T {
         let (key, epoch) = (Self::key(no), tx.epoch());
         let slot = super::slot(&mut self.entries, no);
-        if slot.as_ref().is_none_or(|entry| entry.epoch != epoch) {
-            tx.touch(key, |out| slot.as_ref().map(|entry| encode_value(&entry.book, out)).is_some());
+        let last = slot.as_ref().map_or(0, |entry| entry.epoch);
+        if last != epoch {
+            tx.touch(key, last, |out| slot.as_ref().map(|entry| encode_value(&entry.book, out)).is_some());
         }
         let entry = slot.get_or_insert_with(|| Entry { book: B::default(), epoch, due: None });
         entry.epoch = epoch;

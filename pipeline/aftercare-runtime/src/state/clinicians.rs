@@ -68,7 +68,7 @@ impl Clinicians {
     /// A clinician who was not seen before.
     pub(crate) fn add(&mut self, tx: &mut Transaction, id: &str) -> ClinicianNo {
         let no = self.entries.last_key_value().map_or(0, |(last, _)| last + 1);
-        tx.touch(key(no, 0), |_| false);
+        tx.touch(key(no, 0), 0, |_| false);
         let clinician =
             Clinician { id: id.into(), epoch: tx.epoch(), touched: [0].into(), ..Clinician::default() };
         self.entries.insert(no, clinician);
@@ -98,7 +98,7 @@ impl Clinicians {
         let head = clinician.head();
         let changed = change(&mut clinician.book, changes);
         if head.newest_began_at != clinician.book.newest_began_at() && clinician.touched.insert(0) {
-            tx.touch(key(no, 0), |out| {
+            tx.touch(key(no, 0), 0, |out| {
                 encode_value(&head, out);
                 true
             });
@@ -107,7 +107,7 @@ impl Clinicians {
             if clinician.touched.insert(*session) {
                 let encode =
                     |out: &mut Vec<u8>| before.as_ref().map(|before| encode_value(before, out)).is_some();
-                tx.touch(key(no, *session), encode);
+                tx.touch(key(no, *session), 0, encode);
             }
         }
         schedule(&mut self.agenda, no, clinician);

@@ -16,7 +16,7 @@ use aftercare_core::vital::{Moment, SeriesKey, Summary};
 use aftercare_core::warranty::Closing;
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::Zone;
-use aftercare_stream::changelog::{State, Transaction, replay};
+use aftercare_stream::changelog::{Restore, State, Transaction};
 
 use super::*;
 
@@ -210,7 +210,7 @@ fn count(cohorts: &mut Cohorts) {
 fn dump(state: &TaskState) -> Vec<u8> {
     let (mut tx, mut key, mut record) = (Transaction::new(), None, Vec::new());
     while let Some(next) = state.next_key(key) {
-        tx.touch(next, |_| false);
+        tx.touch(next, 0, |_| false);
         key = Some(next);
     }
     tx.write(state, &mut Vec::new(), usize::MAX, |bytes| {
@@ -221,11 +221,16 @@ fn dump(state: &TaskState) -> Vec<u8> {
     record
 }
 
+fn restore(records: &[&[u8]]) -> TaskState {
+    let mut restore = Restore::default();
+    records.iter().for_each(|record| restore.take(record).unwrap());
+    restore.finish().unwrap()
+}
+
 #[test]
 fn every_table_comes_back_from_its_bytes() {
     let written = dump(&sample_with_books());
-    let mut read = TaskState::default();
-    replay(&mut read, &written).unwrap();
+    let read = restore(&[&written]);
     assert_eq!(dump(&read), written);
     let shelves = read.shelves().map(Shelf::table);
     for table in [META, PATIENT, DEVICE, WINDOW, HELD].into_iter().chain(shelves) {
@@ -236,10 +241,8 @@ fn every_table_comes_back_from_its_bytes() {
 
 #[test]
 fn a_device_that_is_read_again_is_indexed_once() {
-    let (written, mut state) = (dump(&sample()), TaskState::default());
-    for _ in 0..3 {
-        replay(&mut state, &written).unwrap();
-    }
+    let written = dump(&sample());
+    let state = restore(&[&written, &written, &written]);
     assert_eq!(state.device_by_ids.len(), 1);
     assert_eq!(state.find_device("p-1", "watch"), Some(DeviceNo(0)));
     assert_eq!(dump(&state), written);
@@ -252,7 +255,6 @@ fn released_encodings_are_read() {
         std::fs::write(path, dump(&sample())).unwrap();
     }
     let released = std::fs::read(path).unwrap();
-    let mut state = TaskState::default();
-    replay(&mut state, &released).unwrap();
+    let state = restore(&[&released]);
     assert_eq!(dump(&state), dump(&sample()), "what version 1 wrote is not what it was");
 }

@@ -568,6 +568,10 @@ impl State for TaskState {
         Ok(())
     }
 
+    fn has_operations(table: u8) -> bool {
+        matches!(table, DEVICE | WINDOW)
+    }
+
     fn next_key(&self, after: Option<Key>) -> Option<Key> {
         let Some(after) = after else { return Some(key::meta()) };
         let next_in = |table: u8| (after.table == table).then_some(after.id);
@@ -629,6 +633,10 @@ mod tests {
         fn apply(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), CorruptState> {
             let shelf = self.0.iter_mut().find(|shelf| shelf.table() == key.table);
             shelf.expect("its table is here").apply(key.id, value)
+        }
+
+        fn has_operations(_: u8) -> bool {
+            false
         }
 
         fn next_key(&self, _: Option<Key>) -> Option<Key> {

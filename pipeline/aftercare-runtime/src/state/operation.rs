@@ -52,9 +52,9 @@ pub(crate) fn mark_issued(tx: &mut Transaction, key: WindowKey, window: &mut Win
 /// Keeps the old value of a window at its first touch in the transaction.
 pub(crate) fn touch_window(tx: &mut Transaction, key: WindowKey, window: &mut Window) {
     if window.epoch != tx.epoch() {
-        window.epoch = tx.epoch();
+        let last = std::mem::replace(&mut window.epoch, tx.epoch());
         let window = &*window;
-        tx.touch(key::window(key), |out| {
+        tx.touch(key::window(key), last, |out| {
             window.encode(out);
             true
         });
@@ -89,9 +89,9 @@ pub(crate) fn count(
 /// Keeps the old value of a device at its first touch in the transaction.
 pub(crate) fn touch_device(tx: &mut Transaction, no: DeviceNo, device: &mut Device) {
     if device.epoch != tx.epoch() {
-        device.epoch = tx.epoch();
+        let last = std::mem::replace(&mut device.epoch, tx.epoch());
         let device = &*device;
-        tx.touch(key::device(no), |out| {
+        tx.touch(key::device(no), last, |out| {
             super::encode_value(device, out);
             true
         });

@@ -68,9 +68,10 @@ impl<V: Serialize + DeserializeOwned> Table<V> {
 
     fn touch(&self, tx: &mut Transaction, id: u64) {
         let entry = self.entries.get(&id);
-        if entry.is_none_or(|(_, epoch)| *epoch != tx.epoch()) {
+        let last = entry.map_or(0, |(_, epoch)| *epoch);
+        if last != tx.epoch() {
             let key = Key { table: self.table, id };
-            tx.touch(key, |out| entry.map(|(value, _)| encode_value(value, out)).is_some());
+            tx.touch(key, last, |out| entry.map(|(value, _)| encode_value(value, out)).is_some());
         }
     }
 }
