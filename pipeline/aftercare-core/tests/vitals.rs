@@ -1,52 +1,14 @@
-//! Vital signs: NEWS2 against its vectors, what a patient's book says of days, in any order.
+//! Vital signs: what a patient's book says of days, in any order.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use aftercare_core::documents::Library;
 use aftercare_core::metric::Metric;
 use aftercare_core::time::{Instant, Millis};
-use aftercare_core::vital::news2::{News2, Spo2Scale, Vitals};
 use aftercare_core::vital::{Moment, SeriesKey, Summary, VitalBook};
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::{Day, Zone};
-
-/// The vectors of NEWS2 beside the checkout; `None`, with a message, where they are not there.
-fn vectors() -> Option<Vec<csv::StringRecord>> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("AFTERCARE_DATA").map_or_else(beside, PathBuf::from);
-    let path = folder.join("prom_vectors/news2.csv");
-    if !path.exists() {
-        println!("skipped: prom_vectors/news2.csv is not at hand; set AFTERCARE_DATA to its folder");
-        return None;
-    }
-    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
-    Some(reader.records().map(Result::unwrap).collect())
-}
-
-#[test]
-fn news2_equals_its_vectors() {
-    let Some(vectors) = vectors() else { return };
-    for row in &vectors {
-        let whole = |at: usize| row[at].parse::<i64>().unwrap();
-        let vitals = Vitals {
-            respiration_rate: whole(1),
-            oxygen_saturation: whole(2),
-            on_oxygen: whole(3) == 1,
-            systolic_pressure: whole(5),
-            pulse: whole(6),
-            consciousness: i64::try_from("ACVPU".find(&row[7]).unwrap()).unwrap(),
-            temperature_tenths: row[4].replace('.', "").parse().unwrap(),
-        };
-        let scale = if &row[0] == "2" { Spo2Scale::Two } else { Spo2Scale::One };
-        let news2 = News2::of(&vitals, scale);
-        let found = (i64::from(news2.score), i64::from(news2.any_three()), news2.band().replace('_', "-"));
-        assert_eq!(found, (whole(8), whole(9), row[10].to_owned()), "{row:?}");
-    }
-    println!("NEWS2: {} vectors equal", vectors.len());
-    assert!(vectors.len() > 30);
-}
 
 const WRIST: SeriesKey = SeriesKey { device: 3, metric: HEART_RATE };
 const HEART_RATE: Metric = Metric::HEART_RATE;

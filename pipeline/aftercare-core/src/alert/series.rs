@@ -85,6 +85,13 @@ impl Series {
         self.left_at.is_some_and(|left| at <= left)
     }
 
+    /// Whether what a rule said about the point rests on points that left, where that lies within `horizon` before it: it
+    /// cannot be said anew. (Of an endless horizon what is kept says the most there is to say.)
+    pub(super) fn rests_on_what_left(&self, position: usize, horizon: Millis) -> bool {
+        let at = self.points.get(position).map(|point| point.at);
+        horizon < Millis(i64::MAX) && at.is_some_and(|at| self.has_left(at.saturating_sub(horizon)))
+    }
+
     /// Adds the point, or gives it another time and value; what rules said about it stays. `false`: it is older than
     /// what left.
     pub(super) fn put(&mut self, mut point: Point) -> bool {

@@ -388,8 +388,13 @@ impl AlertBook {
         for rule in place.policy.rules.iter().filter(|rule| watches(&rule.kind)) {
             let work = Work::new(now, place, rule, what.series());
             let levels = levels(&rule.kind, series.points(), place.episode.treated_at);
+            let horizon = horizon(&rule.kind);
             for (position, level) in levels.into_iter().enumerate() {
-                series.judge(work.key, position, level);
+                if !series.rests_on_what_left(position, horizon)
+                    || series.position(what.id()) == Some(position)
+                {
+                    series.judge(work.key, position, level);
+                }
             }
             self.weigh(&work, series, what.id(), &|point| what.cause(rule, point), out);
         }

@@ -21,6 +21,8 @@ pub struct VitalMetric {
     pub plausible: Option<(Micros, Micros)>,
     /// A day has a value if it has at least so many readings, 1 or more; `None`: days are not compared.
     pub readings_min: Option<u32>,
+    /// The standard deviation that a day's value has by measurement alone; `None`: it is not known.
+    pub sd_min: Option<Micros>,
 }
 
 /// A document of vital signs, checked.
@@ -145,7 +147,10 @@ fn read_metric(fields: &mut Fields<'_>) -> Option<VitalMetric> {
     let plausible = range(fields, "plausible_low", "plausible_high", both);
     let lies_within = target.zip(plausible).is_none_or(|(own, all)| all.0 <= own.0 && own.1 <= all.1);
     fields.demand(lies_within, "low", "and high do not lie within plausible_low and plausible_high");
-    Some(VitalMetric { metric: metric?, target, plausible, readings_min })
+    let sd_min = fields.optional::<Decimal>("sd_min");
+    fields.demand(sd_min.is_none_or(|sd| sd > Decimal::ZERO), "sd_min", "is not above 0");
+    let sd_min = sd_min.and_then(|sd| Micros::from_units(sd.to_f64()));
+    Some(VitalMetric { metric: metric?, target, plausible, readings_min, sd_min })
 }
 
 /// Two decimals that are both there or both absent, in ascending order.

@@ -9,7 +9,7 @@ use super::summary::Summary;
 use crate::documents::VitalsDocument;
 use crate::metric::Metric;
 use crate::time::{Instant, MS_PER_DAY, Millis};
-use crate::window::{Points, WINDOW_MS, micros_to_units, window_start};
+use crate::window::{Micros, Points, WINDOW_MS, micros_to_units, window_start};
 use crate::zone::Day;
 
 /// How many quarters of an hour of a series may wait for the patient's enrolment: two days. Of more, the oldest are of
@@ -305,7 +305,8 @@ impl VitalBook {
         if before.len() < usize::try_from(rules.baseline_days_min).unwrap_or(usize::MAX) {
             return None;
         }
-        Deviation::of(value, &mut before)
+        let sd_min = rules.metric(metric).and_then(|known| known.sd_min).map_or(0, Micros::millionths);
+        Deviation::of(value, &mut before, sd_min)
     }
 
     /// Doses taken and due of the day; `None` where none was due. Without a word of any taken, none was.

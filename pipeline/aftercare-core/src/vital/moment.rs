@@ -29,12 +29,12 @@ fn digest(parts: &[&[u8]]) -> u32 {
     xxh3_64(&parts.concat()) as u32
 }
 
-/// The value of a vital sign in a window, rounded to the chart: the mean (halves upward), of oxygen and consciousness
-/// the worst.
+/// The value of a vital sign in a window, rounded to the chart: the mean (halves upward); of oxygen and consciousness the
+/// worst, upward, for half a litre a minute is not air.
 fn charted(place: usize, points: &Points) -> i64 {
     let summary = Summary::of([points]);
     match VITALS[place] {
-        "supplemental_oxygen" | "consciousness" => summary.max_micros().div_euclid(1_000_000),
+        "supplemental_oxygen" | "consciousness" => -(-summary.max_micros()).div_euclid(1_000_000),
         "body_temperature" => summary.mean_rounded(100_000) / 100_000,
         _ => summary.mean_rounded(1_000_000) / 1_000_000,
     }

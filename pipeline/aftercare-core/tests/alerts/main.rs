@@ -5,3 +5,4 @@ mod desk;
 mod life;
 mod orders;
 mod rules;
+mod sustained;
