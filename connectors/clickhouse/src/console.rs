@@ -1,8 +1,9 @@
 //! What the pages of one patient and one clinician show, each list bounded. Rows come by the names of their columns, as
 //! whatever type the caller reads them by; times are ms since 1970-01-01 UTC.
 
-use serde::Deserialize;
+use clickhouse::Row;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{Store, StoreError};
 
@@ -91,7 +92,32 @@ const UPLOADS: &str = "SELECT patient_id, upload_id, toUnixTimestamp64Milli(max(
      FROM scores_current AS u WHERE clinician_id = {id: String} AND days_since_treatment >= 0 \
      GROUP BY patient_id, upload_id ORDER BY answered_at DESC, patient_id, upload_id LIMIT 300";
 
+/// A request for a page about one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Serialize)]
+pub struct PageView<'a> {
+    /// When it was asked for, ms since 1970-01-01 UTC.
+    pub viewed_at: i64,
+    /// Who asked.
+    pub actor_id: &'a str,
+    /// Role of who asked.
+    pub role: &'a str,
+    /// patient or clinician.
+    pub page: &'a str,
+    /// Whose page.
+    pub subject_id: &'a str,
+    /// Whether it was shown.
+    pub shown: bool,
+}
+
 impl Store {
+    /// Notes who looked at whom; done when it is stored.
+    ///
+    /// # Errors
+    /// What the server or the network said.
+    pub async fn insert_page_view(&self, view: &PageView<'_>) -> Result<(), StoreError> {
+        self.insert_rows::<PageView<'static>>("page_views", &[*view]).await
+    }
+
     /// Who follows the patient; `None` when nothing is known of such a patient.
     ///
     /// # Errors

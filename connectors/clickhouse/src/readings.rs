@@ -48,6 +48,25 @@ pub struct RawReading {
     pub value: f64,
 }
 
+/// Windows of one length, and how many of them are as the raw readings say.
+#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
+pub struct WindowsOfLength {
+    /// Their length, s.
+    pub length_s: u32,
+    /// Windows issued, or missing though there are readings.
+    pub windows: u64,
+    /// Windows whose every number is that of the raw readings.
+    pub equal: u64,
+}
+
+impl WindowsOfLength {
+    /// Whether all are.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.windows == self.equal
+    }
+}
+
 impl Store {
     /// Writes raw readings. Repeating it, in whole or in part, changes nothing.
     ///
@@ -88,5 +107,26 @@ impl Store {
     /// What the server or the network said; then the caller repeats it.
     pub async fn insert_late_windows(&self, rows: &[Window<'_>]) -> Result<(), StoreError> {
         self.insert_rows::<Window<'static>>("late_windows", rows).await
+    }
+
+    /// Raw readings of patients whose id begins so, each once.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn count_readings(&self, patients: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT count() FROM readings FINAL WHERE startsWith(patient_id, {patients: String})";
+        let query = self.client.query_raw(sql).param("patients", patients);
+        self.timed("count raw readings", query.fetch_one::<u64>()).await
+    }
+
+    /// The windows of patients whose id begins so, who live in UTC, against what the server itself computes from their
+    /// raw readings: counts, extremes, means and deviations equal, percentiles within 1 %.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn windows_against_readings(&self, patients: &str) -> Result<Vec<WindowsOfLength>, StoreError> {
+        let sql = include_str!("sql/windows_against_readings.sql");
+        let query = self.client.query_raw(sql).param("patients", patients);
+        self.timed("compute windows again", query.fetch_all::<WindowsOfLength>()).await
     }
 }

@@ -3,6 +3,7 @@
 mod http;
 mod notify;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -28,6 +29,18 @@ pub(crate) struct Config {
     pub(crate) sink: Sink,
     pub(crate) http: Http,
     pub(crate) notify: Notify,
+    pub(crate) invoice: Invoice,
+}
+
+/// `[invoice]`: the letterhead of bills for readers.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Invoice {
+    /// Who sends it: name and address, line by line.
+    pub(crate) issuer: Vec<String>,
+    /// By manufacturer name and address; who is not here is called by its id.
+    pub(crate) recipients: BTreeMap<String, Vec<String>>,
 }
 
 /// `[kafka]`

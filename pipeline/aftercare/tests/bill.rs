@@ -21,6 +21,15 @@ use support::{Stack, wait_until};
 const PARTITIONS: i32 = 2;
 const DAY_MS: i64 = 86_400_000;
 
+/// Read by `bill export`.
+const LETTERHEAD: &str = r#"
+[invoice]
+issuer = ["Follow-up Example Ltd.", "12 Canal Street", "200040 Shanghai", "Tax number 0000 1111 2222"]
+[invoice.recipients]
+maker-a = ["Maker A Medical Co., Ltd.", "Accounts payable", "88 Example Road", "200120 Shanghai"]
+maker-b = ["Maker B Devices Co., Ltd.", "Accounts payable", "7 Example Road", "100020 Beijing"]
+"#;
+
 /// Writes half a year of patients and clinicians that ends now.
 fn write_world(stack: &Stack) {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
@@ -64,7 +73,7 @@ fn bill(stack: &Stack, args: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_manufacturer_s_month_is_billed_closed_and_explained() {
-    let stack = Stack::start(PARTITIONS, "");
+    let stack = Stack::start(PARTITIONS, LETTERHEAD);
     let mut serve = stack.serve("serve", &[]);
     write_world(&stack);
     let settled = stack.run(&["audit", "--wait", "120", "--deep"]);
@@ -117,6 +126,17 @@ fn it_is_exported_twice_the_same(stack: &Stack, which: &[&str], lines: &str, tot
     assert!(text.lines().last().unwrap().contains(&format!("total,,,,{total},CNY")), "{text}");
     let (_, printed) = bill(stack, &[&["export"][..], which].concat());
     assert_eq!(printed, text);
+    let page = stack.folder().join("bill.html");
+    let (code, said) =
+        bill(stack, &[&["export", "--format", "html", "--out", page.to_str().unwrap()][..], which].concat());
+    assert_eq!(code, 0, "{said}");
+    if let Some(shots) = std::env::var_os("AFTERCARE_SHOTS") {
+        std::fs::copy(&page, std::path::Path::new(&shots).join("bill.html")).unwrap();
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<details>").count(), lines.parse::<usize>().unwrap());
+    assert!(page.contains(&format!("Total</th><td></td><th class=\"n\">{total} CNY")), "{page}");
+    assert!(page.contains("Follow-up Example Ltd.") && page.contains("Accounts payable"), "{page}");
 }
 
 fn its_entries_explain_themselves(stack: &Stack, manufacturer: &str, month: &str) {

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "support/sql.rs"]
+mod sql;
 #[allow(dead_code, reason = "each test uses its part")]
 mod support;
 
@@ -16,6 +18,7 @@ use aftercare_kafka::drain::{Assigned, Drain};
 use aftercare_schemas::{codec, wire};
 use aftercare_stream::position::TopicId;
 use serde_json::{Value, json};
+use sql::sql;
 use support::{Stack, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -147,6 +150,7 @@ fn alerts_actions_and_pages_of_a_running_installation() {
     assert_eq!(actions(&stack), [written], "two clicks are one action, and nobody else's is one");
 
     check_pages(http);
+    check_views(&stack, http);
     measure(http, &put);
 }
 
@@ -179,6 +183,26 @@ fn check_pages(http: SocketAddr) {
     for path in ["/api/patients/p-000017", "/api/alerts", "/metrics", "/subjects"] {
         assert_eq!(get(http, path, "nobody").0, 401, "{path}");
     }
+}
+
+/// Who asked for whose page is known, and nobody sees one without that.
+fn check_views(stack: &Stack, http: SocketAddr) {
+    let known = sql(
+        stack,
+        "SELECT actor_id, role, page, subject_id, shown FROM page_views ORDER BY viewed_at FORMAT TSV",
+    );
+    let expected = [
+        "n-0002\tcare_manager\tpatient\tp-000017\ttrue",
+        "dr-9\tclinician\tpatient\tp-000017\tfalse",
+        "n-0002\tcare_manager\tpatient\tp\\' OR 1=1\tfalse",
+        "dr-9\tclinician\tclinician\tc-0004\tfalse",
+        "root\tadmin\tclinician\tc-0004\ttrue",
+    ];
+    assert_eq!(known.lines().collect::<Vec<_>>(), expected);
+    sql(stack, "RENAME TABLE page_views TO page_views_away");
+    assert_eq!(get(http, "/api/patients/p-000017", "nurse").0, 503);
+    sql(stack, "RENAME TABLE page_views_away TO page_views");
+    assert_eq!(get(http, "/api/patients/p-000017", "nurse").0, 200);
 }
 
 /// From the acknowledged append of an alert to the screen's stream of events. Printed, not judged.

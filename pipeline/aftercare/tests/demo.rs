@@ -119,7 +119,13 @@ fn the_report_agrees_with_what_is_counted_independently() {
 
     let nhs = root().join("../shared/data/nhs_proms_eq5d3l.csv");
     let nhs = nhs.is_file().then(|| NhsFile::read(&nhs));
-    records_are_those_of_world_and_file(&report, nhs.as_ref());
+    let heart = root().join("../shared/data/heart_rate_fitbit.csv.gz").is_file();
+    records_are_those_of_world_and_files(&report, nhs.as_ref(), heart);
+    if heart {
+        windows_are_those_of_the_raw_readings(&report["heart"]);
+    } else {
+        eprintln!("skipped: heart_rate_fitbit.csv.gz is not at hand");
+    }
     bad_records_have_their_reasons(&report);
     if let Some(nhs) = &nhs {
         nhs_scores_are_those_of_the_file(&report, nhs);
@@ -156,7 +162,23 @@ fn a_signal_half_way_leaves_nothing() {
     }
 }
 
-fn records_are_those_of_world_and_file(report: &Value, nhs: Option<&NhsFile>) {
+/// The wearers of the file of heart rates.
+const WEARERS: u64 = 3;
+
+/// Windows by length as `import`'s own test counts them in the file.
+fn windows_are_those_of_the_raw_readings(heart: &Value) {
+    let readings = heart["summary"]["readings"].as_u64().unwrap();
+    assert_eq!((readings, heart["raw"].as_u64()), (479_864, Some(479_864)));
+    let windows = heart["windows"].as_array().unwrap();
+    let number = |window: &Value, name: &str| window[name].as_u64().unwrap();
+    for (window, expected) in windows.iter().zip([(300, 13_821), (3_600, 1_285), (86_400, 88)]) {
+        assert_eq!((number(window, "length_s"), number(window, "windows")), expected);
+        assert_eq!(number(window, "equal"), expected.1, "{window}");
+    }
+    assert_eq!(windows.len(), 3);
+}
+
+fn records_are_those_of_world_and_files(report: &Value, nhs: Option<&NhsFile>, heart: bool) {
     let of_world = |name: &str| report["world"][name].as_u64().unwrap().try_into().unwrap();
     let start = &report["world"]["start"];
     let world = World::new(Settings {
@@ -187,9 +209,16 @@ fn records_are_those_of_world_and_file(report: &Value, nhs: Option<&NhsFile>) {
             (Some(nhs), "prom-responses") => nhs.forms.len() as u64,
             _ => 0,
         };
-        assert_eq!((number("world"), number("nhs")), (of_world, of_nhs), "{topic}");
-        assert_eq!(number("taken"), of_world + of_nhs, "{topic}");
-        assert_eq!(number("receipts") + number("undecodable"), of_world + of_nhs, "{topic}");
+        let of_heart = match topic {
+            "enrolments" if heart => WEARERS,
+            // the readings of a step travel together
+            "wearable-readings" if heart => report["heart"]["summary"]["records"][topic].as_u64().unwrap(),
+            _ => 0,
+        };
+        let all = of_world + of_nhs + of_heart;
+        assert_eq!((number("world"), number("files")), (of_world, of_nhs + of_heart), "{topic}");
+        assert_eq!(number("taken"), all, "{topic}");
+        assert_eq!(number("receipts") + number("undecodable"), all, "{topic}");
     }
     assert!(expected.is_empty(), "topics that the report does not name: {expected:?}");
 }

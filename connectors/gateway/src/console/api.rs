@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::desk::{Action, Choice, OUTCOMES};
+use super::desk::{Action, Choice, OUTCOMES, View};
 use super::{Console, DeskError, live};
 use crate::State;
 use crate::access::{Role, Viewer};
@@ -102,9 +102,11 @@ pub(super) async fn patient(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let console = console_for(&state, &viewer, "patient")?;
-    let page = console.desk.patient(id).await.map_err(unavailable)?;
+    let page = console.desk.patient(id.clone()).await.map_err(unavailable)?;
     // Who may not see a patient is not told whether there is one.
-    match page.filter(|page| page.owner.is_in_scope_of(&viewer)) {
+    let page = page.filter(|page| page.owner.is_in_scope_of(&viewer));
+    note(&console, &viewer, "patient", id, page.is_some()).await?;
+    match page {
         Some(page) => Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response()),
         None => refuse(StatusCode::NOT_FOUND, "There is no such patient among those you follow."),
     }
@@ -117,11 +119,25 @@ pub(super) async fn clinician(
 ) -> Result<Response, Refusal> {
     let console = console_for(&state, &viewer, "clinician")?;
     let own = viewer.role == Role::Admin || viewer.clinician.as_deref() == Some(&*id);
-    let page = if own { console.desk.clinician(id).await.map_err(unavailable)? } else { None };
+    let page = if own { console.desk.clinician(id.clone()).await.map_err(unavailable)? } else { None };
+    note(&console, &viewer, "clinician", id, page.is_some()).await?;
     match page {
         Some(page) => Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response()),
         None => refuse(StatusCode::NOT_FOUND, "There is no such clinician, or the page is not yours."),
     }
+}
+
+/// What can't be noted is not shown.
+async fn note(
+    console: &Console,
+    viewer: &Viewer,
+    page: &'static str,
+    subject_id: String,
+    shown: bool,
+) -> Result<(), Refusal> {
+    let (actor_id, role) = (viewer.actor.to_string(), viewer.role.name());
+    let view = View { viewed_at: now(), actor_id, role, page, subject_id, shown };
+    console.desk.note(view).await.map_err(unavailable)
 }
 
 #[derive(Deserialize)]

@@ -18,6 +18,25 @@ pub trait Desk: Send + Sync {
     fn clinician(&self, clinician_id: String) -> Reply<'_, Option<ClinicianPage>>;
     /// Records an action; done when it is durable.
     fn act(&self, action: Action) -> Reply<'_, ()>;
+    /// Notes who asked for whose page; done when it is durable. Without it no page is shown.
+    fn note(&self, view: View) -> Reply<'_, ()>;
+}
+
+/// A request for a page about one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// When it was asked for.
+    pub viewed_at: i64,
+    /// Who asked.
+    pub actor_id: String,
+    /// Role of who asked.
+    pub role: &'static str,
+    /// `patient` or `clinician`.
+    pub page: &'static str,
+    /// Whose page, as it was asked for.
+    pub subject_id: String,
+    /// Whether there is one, and in scope.
+    pub shown: bool,
 }
 
 /// Why the desk cannot answer now.

@@ -2,8 +2,8 @@
 //!
 //! The assets are plain files of `dashboards/console`. What they show comes from a [`Board`], which holds the alerts,
 //! and a [`Desk`], which reads pages and records actions; whoever wires the program fills both. Every view of a
-//! patient is authorised by the viewer's scope and leaves one line in the log (target `audit`) that names actor, role
-//! and view, and no patient.
+//! patient is authorised by the viewer's scope, and [noted](Desk::note) before it is shown; a line in the log (target
+//! `audit`) names actor, role and view, and no patient.
 
 mod api;
 mod assets;
@@ -20,7 +20,7 @@ use axum::routing::{get, post};
 pub use board::{Board, FINISHED_MAX, ROWS_MAX};
 pub use desk::{
     Action, Choice, ClinicianPage, Desk, DeskError, Entry, Evidence, OUTCOMES, Owner, PatientLine,
-    PatientPage, Reply, Review, ScorePoint, UploadLine, VitalDay, VitalScore,
+    PatientPage, Reply, Review, ScorePoint, UploadLine, View, VitalDay, VitalScore,
 };
 
 use crate::State;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aftercare_clickhouse::{Store, StoreError};
+use aftercare_clickhouse::{PageView, Store, StoreError};
 use aftercare_gateway::console::{
-    Action, Board, Choice, ClinicianPage, Desk, DeskError, Owner, PatientLine, PatientPage, Reply,
+    Action, Board, Choice, ClinicianPage, Desk, DeskError, Owner, PatientLine, PatientPage, Reply, View,
 };
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain};
@@ -143,6 +143,14 @@ impl Desk for InstalledDesk {
 
     fn act(&self, action: Action) -> Reply<'_, ()> {
         Box::pin(async move { answer(self.record(action).await.map_err(|error| format!("{error:#}"))) })
+    }
+
+    fn note(&self, view: View) -> Reply<'_, ()> {
+        Box::pin(async move {
+            let View { viewed_at, actor_id, role, page, subject_id, shown } = &view;
+            let row = PageView { viewed_at: *viewed_at, actor_id, role, page, subject_id, shown: *shown };
+            answer(self.store.insert_page_view(&row).await)
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod explain;
 mod invoice;
+mod page;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use aftercare_runtime::topics;
 use anyhow::{Context, bail};
 
 use crate::Outcome;
-use crate::config::Config;
+use crate::config::{Config, Invoice};
 use crate::wiring::{print, say};
 
 const EXPLANATION: &str = "\
@@ -35,7 +36,7 @@ pub(crate) struct Args {
 enum Action {
     /// Sum up a month: what each payer owes, by component; what the manufacturer's books say; what is held, and why.
     Run(Which),
-    /// Write a manufacturer's invoice of a month as CSV: every line with what it rests on, and totals.
+    /// Write a manufacturer's invoice of a month: every line with what it rests on, and totals.
     Export(Export),
     /// Say in words and figures how one entry came about, from that entry alone.
     Explain {
@@ -62,16 +63,25 @@ struct Export {
     /// The manufacturer.
     #[arg(long)]
     manufacturer: String,
+    /// csv for a program, html for a reader (one page, to print and to file).
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
     /// Write to this file instead of the terminal.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum Format {
+    Csv,
+    Html,
 }
 
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     let bills = Bills::open(config)?;
     match &args.action {
         Action::Run(which) => bills.run(which),
-        Action::Export(export) => bills.export(export),
+        Action::Export(export) => bills.export(export, &config.invoice),
         Action::Explain { entry } => bills.explain(entry),
     }
 }
@@ -104,11 +114,17 @@ impl Bills {
         self.coverage()
     }
 
-    fn export(&self, export: &Export) -> anyhow::Result<Outcome> {
+    fn export(&self, export: &Export, letter: &Invoice) -> anyhow::Result<Outcome> {
         check_month(&export.month)?;
         let (month, manufacturer) = (&*export.month, &*export.manufacturer);
         let booked = self.runtime.block_on(self.store.booked(month, Some(manufacturer)))?;
-        let bytes = invoice::csv(month, manufacturer, &booked)?;
+        let bytes = match export.format {
+            Format::Csv => invoice::csv(month, manufacturer, &booked)?,
+            Format::Html => {
+                let closings = &self.closings(month, &booked)?;
+                page::html(&page::Head { month, manufacturer, letter, closings }, &booked).into_bytes()
+            }
+        };
         match &export.out {
             None => print(format_args!("{}", String::from_utf8(bytes)?.trim_end())),
             Some(path) => {
@@ -157,6 +173,15 @@ impl Bills {
         }
         Ok(outcome)
     }
+}
+
+/// How far the closing of each contract has come, in words.
+fn said(closings: &BTreeMap<String, (u64, u64)>) -> impl Iterator<Item = String> + '_ {
+    closings.iter().map(|(contract, (answers, tasks))| match answers {
+        answers if answers >= tasks => format!("{contract}: closed, all {tasks} tasks have answered"),
+        0 => format!("{contract}: open"),
+        answers => format!("{contract}: closing, {answers} of {tasks} tasks have answered"),
+    })
 }
 
 fn check_month(month: &str) -> anyhow::Result<()> {

@@ -17,13 +17,7 @@ pub(super) fn lines(
     closings: &BTreeMap<String, (u64, u64)>,
 ) -> Vec<String> {
     let mut out = vec![format!("Ledger of {month}")];
-    for (contract, (answers, tasks)) in closings {
-        out.push(match answers {
-            answers if answers >= tasks => format!("  {contract}: closed, all {tasks} tasks have answered"),
-            0 => format!("  {contract}: open"),
-            answers => format!("  {contract}: closing, {answers} of {tasks} tasks have answered"),
-        });
-    }
+    out.extend(super::said(closings).map(|line| format!("  {line}")));
     let lines = booked.iter().filter(|entry| entry.kind == "line");
     sums(&mut out, "Owed", lines, |entry| {
         (text(&entry.payer), format!("{} to {}", text(&entry.component), party(&entry.payee)))

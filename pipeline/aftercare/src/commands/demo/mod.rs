@@ -2,6 +2,7 @@
 
 mod alerts;
 mod chart;
+pub(crate) mod heart;
 mod invoice;
 mod latency;
 mod play;
@@ -23,11 +24,12 @@ use crate::wiring::engines::{self, EngineArgs, Load};
 use crate::wiring::{say, stop_flag, wall_clock};
 use run::Steps;
 
-/// Where the file lies beside a checkout.
+/// Where the files lie beside a checkout.
 const NHS_FILE: &str = "../shared/data/nhs_proms_eq5d3l.csv";
+const HEART_FILE: &str = "../shared/data/heart_rate_fitbit.csv.gz";
 
 /// Starts a real Kafka and a real ClickHouse, runs the pipeline on them, writes a seeded world of patients after
-/// four treatments (and the NHS PROMs file, when it is at hand), waits until all of it is in ClickHouse, and prints what
+/// four treatments (and two real files, when they are at hand), waits until all of it is in ClickHouse, and prints what
 /// became of it. Everything is stopped and removed at the end.
 ///
 /// With servers or a folder of your own (--kafka, --clickhouse, --data-dir) it works under names of its own, which end
@@ -51,6 +53,10 @@ pub(crate) struct Args {
     /// The NHS PROMs file to import [default: ../shared/data/nhs_proms_eq5d3l.csv, if it is there].
     #[arg(long, value_name = "FILE", env = "AFTERCARE_NHS_FILE")]
     nhs: Option<PathBuf>,
+    /// The file of real heart rates to play before the world [default: ../shared/data/heart_rate_fitbit.csv.gz, if it is
+    /// there].
+    #[arg(long, value_name = "FILE", env = "AFTERCARE_HEART_FILE")]
+    heart: Option<PathBuf>,
     /// Questionnaires of the latency measurement, 20 a second.
     #[arg(long, default_value_t = 200)]
     probes: u32,
@@ -63,14 +69,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The file to import; `None` when it was not named and is not at hand.
-    fn nhs_file(&self) -> anyhow::Result<Option<PathBuf>> {
-        if let Some(file) = &self.nhs {
-            ensure!(file.is_file(), "--nhs {}: there is no such file", file.display());
-            return Ok(Some(file.clone()));
-        }
-        let file = PathBuf::from(NHS_FILE);
-        Ok(file.is_file().then_some(file))
+    fn files(&self) -> anyhow::Result<Files> {
+        Ok(Files {
+            nhs: file("--nhs", self.nhs.as_ref(), NHS_FILE)?,
+            heart: file("--heart", self.heart.as_ref(), HEART_FILE)?,
+        })
     }
 
     /// Whether what the demo writes outlives it.
@@ -80,8 +83,26 @@ impl Args {
     }
 }
 
+/// Real data; `None` where a file was not named and is not at hand.
+struct Files {
+    nhs: Option<PathBuf>,
+    heart: Option<PathBuf>,
+}
+
+fn file(option: &str, named: Option<&PathBuf>, beside: &str) -> anyhow::Result<Option<PathBuf>> {
+    if let Some(file) = named {
+        ensure!(file.is_file(), "{option} {}: there is no such file", file.display());
+        return Ok(Some(file.clone()));
+    }
+    let file = PathBuf::from(beside);
+    if !file.is_file() {
+        say(format_args!("{beside} is not there; {option} FILE takes it from elsewhere."));
+    }
+    Ok(Some(file).filter(|file| file.is_file()))
+}
+
 pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
-    let nhs = args.nhs_file()?;
+    let files = args.files()?;
     let stop = stop_flag()?;
     tell_when_stopped(&stop);
     config.http.listen = ([127, 0, 0, 1], 0).into();
@@ -94,9 +115,6 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
         config.clickhouse.database = format!("{}_demo_{at}", config.clickhouse.database);
     }
     let steps = Steps { began: Instant::now(), stop: &stop };
-    if nhs.is_none() {
-        say(format_args!("The NHS file is not at {NHS_FILE}; --nhs FILE imports it from elsewhere."));
-    }
     let what = match (&args.engines.kafka, &args.engines.clickhouse) {
         (None, None) => "start Kafka and ClickHouse",
         (None, Some(_)) => "start Kafka",
@@ -105,7 +123,7 @@ pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     };
     let running = steps.run(what, || engines::start(&mut config, &args.engines, Load::Light, &stop));
     let done = running.and_then(|running| {
-        let done = run::demonstrate(&config, args, nhs.as_deref(), &running, &steps);
+        let done = run::demonstrate(&config, args, &files, &running, &steps);
         running.stop();
         done
     });

@@ -17,13 +17,8 @@ use aftercare_sim::world::{Settings, SimRecord, Truth, World};
 use aftercare_stream::log::Batch;
 use anyhow::ensure;
 
-use super::run::Pipeline;
+use super::run::{Pipeline, STEP_MAX};
 use crate::wiring::ticks;
-
-/// A step between two ticks takes some hundredths of a second.
-const STEP_MAX: Duration = Duration::from_secs(60);
-/// Between two looks at what the tasks have taken.
-const LOOK: Duration = Duration::from_millis(1);
 
 /// What came of playing it.
 pub(super) struct Played {
@@ -44,6 +39,8 @@ pub(super) struct Play<'p> {
     world: Peekable<World>,
     alerts: Alerts,
     seed: u64,
+    /// What the tasks had taken before, by topic.
+    before: BTreeMap<&'static str, u64>,
     /// Care managers' actions to come, in the order of their arrival.
     actions: BTreeMap<(i64, u64), SimRecord>,
     pub(super) played: Played,
@@ -62,6 +59,7 @@ pub(super) fn play<'p>(
         writer: pipeline.config.cluster().writer()?,
         alerts: Alerts::open(pipeline)?,
         seed,
+        before: topics::with_role(topics::Role::Input).map(|t| (t.name, pipeline.taken(t.name))).collect(),
         actions: BTreeMap::new(),
         played: Played {
             written: BTreeMap::new(),
@@ -101,7 +99,7 @@ impl Play<'_> {
         self.settle()?;
         ticks::tell(&self.writer, &record.value)?;
         self.played.ticks += 1;
-        self.wait("a tick", |pipeline| pipeline.ticked() >= tick.at)
+        self.pipeline.wait_step("a tick", || self.pipeline.ticked() >= tick.at)
     }
 
     /// What arrives until `now`, by the wall; the time itself is told by others.
@@ -143,20 +141,11 @@ impl Play<'_> {
     /// Everything written is taken.
     fn settle(&mut self) -> anyhow::Result<()> {
         self.writer.flush()?;
-        let written = &self.played.written;
-        self.wait("the tasks", |pipeline| {
-            written.iter().all(|(topic, records)| pipeline.taken(topic) >= *records)
+        let (pipeline, before) = (self.pipeline, &self.before);
+        pipeline.wait_step("the tasks", || {
+            let taken = |topic: &str| pipeline.taken(topic) - before.get(topic).unwrap_or(&0);
+            self.played.written.iter().all(|(topic, records)| taken(topic) >= *records)
         })
-    }
-
-    fn wait(&self, what: &str, holds: impl Fn(&Pipeline<'_>) -> bool) -> anyhow::Result<()> {
-        let began = Instant::now();
-        while !holds(self.pipeline) {
-            self.pipeline.goes_on()?;
-            ensure!(began.elapsed() < STEP_MAX, "waited {} s for {what}", STEP_MAX.as_secs());
-            std::thread::sleep(LOOK);
-        }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use aftercare_sim::world::Settings;
 use serde::Serialize;
 
 use super::alerts;
+use super::heart::HeartRates;
 use super::invoice::Invoice;
 use super::latency::Latency;
 use super::play::Played;
@@ -32,6 +33,7 @@ pub(super) struct Report {
     pub(super) world: World,
     pub(super) alerts: alerts::Alerts,
     pub(super) nhs: Option<Summary>,
+    pub(super) heart: Option<HeartRates>,
     pub(super) records: Vec<Records>,
     pub(super) sink: Sink,
     pub(super) outcomes: Vec<Outcomes>,
@@ -84,8 +86,8 @@ pub(super) struct Records {
     pub(super) topic: &'static str,
     /// Of the world, written.
     pub(super) world: u64,
-    /// Of the NHS file, written.
-    pub(super) nhs: u64,
+    /// Of the real files, written.
+    pub(super) files: u64,
     /// As counted by the tasks.
     pub(super) taken: u64,
     /// Copies in receipts, in ClickHouse.
@@ -104,7 +106,7 @@ pub(super) struct Sink {
 impl Records {
     /// Whether every record written has its one outcome.
     pub(super) fn adds_up(&self) -> bool {
-        self.world + self.nhs == self.receipts + self.undecodable
+        self.world + self.files == self.receipts + self.undecodable
     }
 }
 
@@ -147,7 +149,7 @@ impl Report {
             Records {
                 topic,
                 world: written.world.get(topic).copied().unwrap_or(0),
-                nhs: written.nhs_records(topic),
+                files: written.of_files(topic),
                 taken: pipeline.taken(topic),
                 receipts: found.map_or(0, |t| t.copies),
                 undecodable: found.map_or(0, |t| t.undecodable),
@@ -159,7 +161,8 @@ impl Report {
             world: settings.into(),
             alerts: alerts::Alerts::read(pipeline, settings, played)?,
             nhs: written.nhs.clone(),
-            records: inputs.filter(|r| r.world + r.nhs > 0).collect(),
+            heart: written.heart.as_ref().map(|heart| HeartRates::read(pipeline, heart)).transpose()?,
+            records: inputs.filter(|r| r.world + r.files > 0).collect(),
             sink: sink(&pipeline.service.sink),
             outcomes: runtime.block_on(store.outcomes())?,
             dead_letters: runtime.block_on(store.dead_letters_by_reason())?,

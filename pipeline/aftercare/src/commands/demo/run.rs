@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 
 use super::report::Report;
 use super::ticker::Ticker;
-use super::{Args, latency, play, text};
+use super::{Args, Files, heart, latency, play, text};
 use crate::Outcome;
 use crate::commands::serve::{Role, Service};
 use crate::commands::{audit, import, migrate};
@@ -30,6 +30,11 @@ const TICK_MINUTES: u32 = 720;
 const KEPT_DAYS: u32 = 30;
 /// So many of 1000 patients wear a device.
 const WEARERS_PERMILLE: u32 = 50;
+/// A step between two ticks takes some hundredths of a second.
+pub(super) const STEP_MAX: Duration = Duration::from_secs(60);
+/// Between two looks at what the tasks have taken of a step, and of everything.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOK_AT_ALL: Duration = Duration::from_millis(50);
 /// Everything that is written should be in ClickHouse long before this is over.
 const SETTLE_MAX: Duration = Duration::from_secs(180);
 /// By then the rows of the latency measurement are in ClickHouse too.
@@ -69,15 +74,18 @@ pub(super) struct Pipeline<'a> {
 pub(super) struct Written {
     pub(super) world: BTreeMap<&'static str, u64>,
     pub(super) nhs: Option<Summary>,
+    /// And how long it took, s.
+    pub(super) heart: Option<(Summary, f64)>,
 }
 
 impl Written {
-    pub(super) fn nhs_records(&self, topic: &str) -> u64 {
-        self.nhs.as_ref().and_then(|n| n.records.get(topic)).copied().unwrap_or(0)
+    pub(super) fn of_files(&self, topic: &str) -> u64 {
+        let files = self.nhs.iter().chain(self.heart.iter().map(|(summary, _)| summary));
+        files.filter_map(|file| file.records.get(topic)).sum()
     }
 
     pub(super) fn records(&self, topic: &str) -> u64 {
-        self.world.get(topic).copied().unwrap_or(0) + self.nhs_records(topic)
+        self.world.get(topic).copied().unwrap_or(0) + self.of_files(topic)
     }
 }
 
@@ -85,7 +93,7 @@ impl Written {
 pub(super) fn demonstrate(
     config: &Config,
     args: &Args,
-    nhs: Option<&Path>,
+    files: &Files,
     running: &Running,
     steps: &Steps<'_>,
 ) -> anyhow::Result<Outcome> {
@@ -96,7 +104,8 @@ pub(super) fn demonstrate(
     })?;
     let stop_service = Arc::new(AtomicBool::new(false));
     let pipeline = steps.run("start the pipeline", || {
-        let service = Service::start(config, &[Role::Task, Role::Sink, Role::Http], &stop_service)?;
+        let service =
+            Service::start(config, &[Role::Task, Role::Sink, Role::Late, Role::Http], &stop_service)?;
         let pipeline = Pipeline {
             config,
             service,
@@ -106,7 +115,7 @@ pub(super) fn demonstrate(
         };
         Ok(pipeline)
     })?;
-    let done = show(&pipeline, args, nhs, running, steps);
+    let done = show(&pipeline, args, files, running, steps);
     stop_service.store(true, Relaxed);
     let joined = pipeline.service.join();
     joined.and(done)
@@ -115,11 +124,15 @@ pub(super) fn demonstrate(
 fn show(
     pipeline: &Pipeline<'_>,
     args: &Args,
-    nhs: Option<&Path>,
+    files: &Files,
     running: &Running,
     steps: &Steps<'_>,
 ) -> anyhow::Result<Outcome> {
     pipeline.wait(Duration::from_secs(60), "the tasks", || Ok(pipeline.tasks_wait()))?;
+    let heart = match &files.heart {
+        None => None,
+        Some(file) => Some(steps.run("play a month of real heart rates", || heart::play(pipeline, file))?),
+    };
     let start = wall_clock() - i64::from(args.days) * 86_400_000;
     let settings = Settings {
         seed: args.seed,
@@ -136,11 +149,11 @@ fn show(
     let what = format!("play {} days of {} patients", args.days, args.patients);
     let mut play = steps.run(&what, || play::play(pipeline, settings.clone(), steps.began))?;
     let _ticker = Ticker::start(pipeline.config)?;
-    let nhs = match nhs {
+    let nhs = match &files.nhs {
         None => None,
         Some(file) => Some(steps.run("import the NHS PROMs file", || import_nhs(pipeline.config, file))?),
     };
-    let written = Written { world: play.played.written.clone(), nhs };
+    let written = Written { world: play.played.written.clone(), nhs, heart };
     steps.run("wait until all of it is in ClickHouse", || pipeline.settle(&written))?;
     let mut report = steps
         .run("read what came out", || Report::read(pipeline, &written, &settings, &play.played, running))?;
@@ -186,13 +199,28 @@ impl Pipeline<'_> {
         &self,
         limit: Duration,
         what: &str,
+        holds: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        self.look(LOOK_AT_ALL, limit, what, holds)
+    }
+
+    /// Waits until a step between two ticks is taken.
+    pub(super) fn wait_step(&self, what: &str, holds: impl Fn() -> bool) -> anyhow::Result<()> {
+        self.look(LOOK, STEP_MAX, what, || Ok(holds()))
+    }
+
+    fn look(
+        &self,
+        every: Duration,
+        limit: Duration,
+        what: &str,
         mut holds: impl FnMut() -> anyhow::Result<bool>,
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         while !holds()? {
             self.goes_on()?;
             ensure!(began.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(every);
         }
         Ok(())
     }

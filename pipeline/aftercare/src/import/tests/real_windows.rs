@@ -19,6 +19,7 @@ use aftercare_stream::position::TopicId;
 
 use super::real_files::real_file;
 use super::*;
+use crate::commands::demo::heart::in_steps;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -104,16 +105,9 @@ fn by_hour(records: &Kept) -> BTreeMap<i64, Vec<(TopicId, Stored)>> {
     let enrolments = enrolments.iter().map(|enrolment| (ENROLMENTS, stored("enrolments", enrolment)));
     let mut hours: BTreeMap<i64, Vec<(TopicId, Stored)>> = BTreeMap::from([(0, enrolments.collect())]);
     let uploads = records.uploads();
-    let mut measured: BTreeMap<(i64, &str), WearableUpload<'_>> = BTreeMap::new();
-    for upload in &uploads {
-        for reading in &upload.readings {
-            let hour = reading.measured_at.div_euclid(HOUR_MS) + 1;
-            let empty = || WearableUpload { readings: Vec::new(), ..upload.clone() };
-            measured.entry((hour, upload.patient_id)).or_insert_with(empty).readings.push(*reading);
-        }
-    }
-    for ((hour, _), upload) in measured {
-        hours.entry(hour).or_default().push((WEARABLE_READINGS, stored("wearable-readings", &upload)));
+    for (end, uploads) in in_steps(&uploads, HOUR_MS) {
+        let uploads = uploads.iter().map(|upload| (WEARABLE_READINGS, stored("wearable-readings", upload)));
+        hours.entry(end / HOUR_MS).or_default().extend(uploads);
     }
     hours
 }
