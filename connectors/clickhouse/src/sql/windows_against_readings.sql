@@ -14,7 +14,7 @@ WITH
             arraySort(groupArray(value)) AS sorted,
             arrayMap(tenths -> sorted[intDiv(readings * tenths + 9, 10)], [1, 5, 9]) AS percentiles
         FROM raw ARRAY JOIN [toInt64(300), 3600, 86400] AS length_s
-        GROUP BY ALL
+        GROUP BY patient_id, metric, device_id, length_s, window_start
     ),
     issued AS (
         SELECT patient_id, metric, device_id, toInt64(length_s) AS length_s, window_start, readings, mean, sd, min, max,
