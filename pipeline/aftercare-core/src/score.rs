@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::documents::{ITEMS_MAX, InstrumentDocument, Rule, Scale, ValueSet};
+use crate::documents::{
+    Case, Decimal, ITEMS_MAX, InstrumentDocument, Item, Points, Rule, Scale, Summary, ValueSet, Values,
+    Weighted,
+};
 use crate::facts::Answer;
 use crate::reason::Reason;
 
@@ -55,7 +58,7 @@ impl InstrumentDocument {
     }
 
     /// Scores one form under every value set at once: `values` gets one score for each of [`Self::score_count`], then
-    /// one value for each scale, NaN where the scale has too few answers. `Some(reason)`: unscored, no values.
+    /// the other outputs in order, NaN where one has too few answers. `Some(reason)`: unscored, no values.
     ///
     /// # Errors
     /// The form holds an item or a code that the instrument does not have, or an item twice.
@@ -66,31 +69,81 @@ impl InstrumentDocument {
     ) -> Result<Option<Reason>, FormError> {
         let mut codes = [None; ITEMS_MAX];
         self.place_answers(answers, &mut codes)?;
+        self.compute(codes.get(..self.items.len()).unwrap_or_default(), values);
+        if values.iter().take(self.score_count()).all(|score| !score.is_nan()) {
+            return Ok(None);
+        }
         values.clear();
-        let codes = codes.get(..self.items.len()).unwrap_or_default();
-        let complete = match &self.rule {
-            Rule::Sum => sum(codes).map(|sum| values.push(sum)),
-            Rule::Single { item } => {
-                codes.get(*item).copied().flatten().map(|code| values.push(f64::from(code)))
-            }
-            Rule::MeanRescale { scales, minimum_scales, .. } => {
-                rescale(scales, *minimum_scales, codes, values)
-            }
-            Rule::Decrement { value_sets, .. } => {
-                value_sets.iter().try_for_each(|set| self.utility(set, codes).map(|value| values.push(value)))
-            }
-        };
-        Ok(if complete.is_some() { None } else { Some(Reason::MissingAnswers) })
+        Ok(Some(Reason::MissingAnswers))
     }
 
-    /// The named scales of an evaluated form; empty where the instrument has none.
+    /// Scores one form whose answers stand in the order of the items, `None` where there is none (see
+    /// [`Item::answer`]): `outputs` gets each of the outputs under the value set at that position, NaN where one has too
+    /// few answers. Whether any output is there.
+    pub fn score_codes(&self, codes: &[Option<i32>], value_set: usize, outputs: &mut Vec<f64>) -> bool {
+        self.compute(codes, outputs);
+        if let Rule::Decrement { .. } = self.rule {
+            let value = outputs.get(value_set).copied();
+            outputs.clear();
+            outputs.push(value.unwrap_or(f64::NAN));
+        } else if let Some(first) = outputs.get_mut(..=self.headline) {
+            first.rotate_left(1);
+        }
+        outputs.iter().any(|value| !value.is_nan())
+    }
+
+    /// The outputs that an evaluated form has, by name; empty where the instrument gives one number only.
     pub fn scales_of(&self, score: f64, values: &[f64]) -> Vec<(Arc<str>, f64)> {
-        let Rule::MeanRescale { scales, summary, .. } = &self.rule else { return Vec::new() };
-        let present = values.iter().skip(1).zip(scales).filter(|(value, _)| !value.is_nan());
-        let mut named: Vec<_> = Vec::with_capacity(scales.len() + 1);
-        named.extend(present.map(|(value, scale)| (scale.name.clone(), *value)));
-        named.push((summary.clone(), score));
+        if self.outputs.len() < 2 {
+            return Vec::new();
+        }
+        let mut others = values.iter().skip(1).copied();
+        let value = |at| if at == self.headline { Some(score) } else { others.next() };
+        let mut named = Vec::with_capacity(self.outputs.len());
+        named.extend((0..self.outputs.len()).map(value).zip(&self.outputs).filter_map(|(value, name)| {
+            value.filter(|value| !value.is_nan()).map(|value| (name.clone(), value))
+        }));
         named
+    }
+
+    /// One score for each of [`Self::score_count`], then the other outputs in order; NaN where one has too few answers.
+    fn compute(&self, codes: &[Option<i32>], values: &mut Vec<f64>) {
+        values.clear();
+        match &self.rule {
+            Rule::Sum { minimum_answered } => values.push(sum(codes, *minimum_answered)),
+            Rule::Single { item } => {
+                values.push(codes.get(*item).copied().flatten().map_or(f64::NAN, f64::from));
+            }
+            Rule::Scales { scales, summaries } => {
+                values.extend(scales.iter().map(|scale| scale.value(codes)));
+                for summary in summaries {
+                    let scales = values.get(..scales.len()).unwrap_or_default();
+                    values.push(summary.value(scales));
+                }
+                if let Some(first) = values.get_mut(..=self.headline) {
+                    first.rotate_right(1);
+                }
+            }
+            Rule::Table { by_sum } => {
+                let at = self.place_of_sum(codes);
+                let value = |by_sum: &Vec<Decimal>| at.and_then(|at| by_sum.get(at).copied());
+                values.extend(by_sum.iter().map(|by_sum| value(by_sum).map_or(f64::NAN, Decimal::to_f64)));
+            }
+            Rule::Decrement { value_sets, .. } => {
+                let value = |set: &ValueSet| set.value(codes, &self.items).map_or(f64::NAN, Decimal::to_f64);
+                values.extend(value_sets.iter().map(value));
+            }
+            Rule::Weights { weighted, .. } => {
+                values.extend(weighted.iter().map(|weighted| weighted.value(codes, &self.items)));
+            }
+        }
+    }
+
+    /// How far the sum of all items is above the lowest possible one; `None` where an answer is missing.
+    fn place_of_sum(&self, codes: &[Option<i32>]) -> Option<usize> {
+        let above = |(code, item): (&Option<i32>, &Item)| Some(i64::from((*code)?) - i64::from(item.min));
+        let sum = codes.iter().zip(&self.items).map(above).try_fold(0, |sum, above| Some(sum + above?));
+        usize::try_from(sum?).ok()
     }
 
     fn place_answers(
@@ -113,82 +166,122 @@ impl InstrumentDocument {
             }
             seen |= 1 << index;
             let Some(code) = answer.code else { continue };
-            if (item.min..=item.max).contains(&code) {
-                if let Some(slot) = codes.get_mut(index) {
-                    *slot = Some(code);
+            match (item.answer(code), codes.get_mut(index)) {
+                (Some(answer), Some(slot)) => *slot = answer,
+                _ => {
+                    return Err(FormError {
+                        reason: Reason::AnswerOutOfRange,
+                        place: format!("item {}", item.code),
+                    });
                 }
-            } else if !item.missing.contains(&code) {
-                return Err(FormError {
-                    reason: Reason::AnswerOutOfRange,
-                    place: format!("item {}", item.code),
-                });
             }
         }
         Ok(())
     }
+}
 
-    /// 1 less the decrements of `codes`, summed exactly and divided once.
-    fn utility(&self, set: &ValueSet, codes: &[Option<i32>]) -> Option<f64> {
-        let mut value = crate::documents::Decimal::ONE;
-        let mut highest = i32::MIN;
-        for ((code, item), by_level) in codes.iter().zip(&self.items).zip(&set.decrements) {
-            let code = (*code)?;
-            let level = usize::try_from(i64::from(code) - i64::from(item.min)).ok()?;
-            value = value - *by_level.get(level)?;
-            highest = highest.max(code);
+/// The sum; what is not answered counts as the mean of what is. Whole numbers, divided once.
+fn sum(codes: &[Option<i32>], minimum_answered: usize) -> f64 {
+    let answered = codes.iter().flatten();
+    let (count, sum) = answered.fold((0i64, 0i64), |(count, sum), code| (count + 1, sum + i64::from(*code)));
+    let items = i64::try_from(codes.len()).unwrap_or(0);
+    if usize::try_from(count).is_ok_and(|count| count >= minimum_answered) {
+        (sum * items) as f64 / count as f64
+    } else {
+        f64::NAN
+    }
+}
+
+/// How far `code` is above the item's lowest one.
+fn level(code: Option<i32>, item: &Item) -> Option<usize> {
+    usize::try_from(i64::from(code?) - i64::from(item.min)).ok()
+}
+
+impl Scale {
+    /// The mean of the answered items' points, as one division of whole numbers, neither of them negative.
+    fn value(&self, codes: &[Option<i32>]) -> f64 {
+        let (mut count, mut sum) = (0i64, 0i64);
+        for (item, points) in &self.items {
+            let Some(code) = codes.get(*item).copied().flatten() else { continue };
+            count += 1;
+            sum += points.parts(code, codes, self.denominator);
         }
-        for (level, decrement) in &set.terms {
-            if highest >= *level {
-                value = value - *decrement;
+        if usize::try_from(count).is_ok_and(|count| count >= self.minimum_answered) {
+            sum as f64 / (count * self.denominator) as f64
+        } else {
+            f64::NAN
+        }
+    }
+}
+
+impl Points {
+    /// The points of `code` in parts of 1 / `denominator`.
+    fn parts(&self, code: i32, codes: &[Option<i32>], denominator: i64) -> i64 {
+        match self {
+            Points::Line { zero, hundred } => {
+                let span = i64::from(*hundred) - i64::from(*zero);
+                100 * (i64::from(code) - i64::from(*zero)) * (denominator / span)
+            }
+            Points::Table { min, by_code, cases } => {
+                let holds = |case: &&Case| codes.get(case.item) == Some(&case.code);
+                let by_code = cases.iter().find(holds).map_or(by_code, |case| &case.by_code);
+                let at = usize::try_from(i64::from(code) - i64::from(*min)).ok();
+                let points = at.and_then(|at| by_code.get(at)).copied().unwrap_or_default();
+                points.ten_thousandths() * (denominator / Decimal::ONE.ten_thousandths())
             }
         }
-        Some(value.to_f64())
     }
 }
 
-fn sum(codes: &[Option<i32>]) -> Option<f64> {
-    let mut sum = 0.0;
-    for code in codes {
-        sum += f64::from((*code)?);
-    }
-    Some(sum)
-}
-
-/// Pushes the summary, then each scale.
-fn rescale(
-    scales: &[Scale],
-    minimum_scales: usize,
-    codes: &[Option<i32>],
-    values: &mut Vec<f64>,
-) -> Option<()> {
-    values.push(f64::NAN);
-    let mut sum = 0.0;
-    let mut present = 0u32;
-    for scale in scales {
-        let value = scale_value(scale, codes);
-        values.push(value.unwrap_or(f64::NAN));
-        if let Some(value) = value {
-            sum += value;
-            present += 1;
+impl Summary {
+    /// What the scales make, NaN where one that it needs is not there.
+    fn value(&self, scales: &[f64]) -> f64 {
+        match self {
+            Summary::Mean { minimum_scales } => {
+                let present = scales.iter().filter(|value| !value.is_nan());
+                let (count, sum) = present.fold((0u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+                let enough = usize::try_from(count).is_ok_and(|count| count >= *minimum_scales);
+                if enough { sum / f64::from(count) } else { f64::NAN }
+            }
+            Summary::Norm { constant, terms, .. } => terms.iter().fold(*constant, |sum, term| {
+                let scale = scales.get(term.scale).copied().unwrap_or(f64::NAN);
+                sum + term.weight * (scale - term.mean) / term.sd
+            }),
         }
     }
-    let enough = usize::try_from(present).is_ok_and(|present| present >= minimum_scales);
-    if !enough {
-        values.clear();
-        return None;
-    }
-    if let Some(summary) = values.first_mut() {
-        *summary = sum / f64::from(present);
-    }
-    Some(())
 }
 
-/// 100 (mean - low) / (high - low), as one division of whole numbers, neither of them negative.
-fn scale_value(scale: &Scale, codes: &[Option<i32>]) -> Option<f64> {
-    let answered = scale.items.iter().filter_map(|item| codes.get(*item).copied().flatten());
-    let (count, sum) = answered.fold((0i64, 0i64), |(count, sum), code| (count + 1, sum + i64::from(code)));
-    let enough = usize::try_from(count).is_ok_and(|count| count >= scale.minimum_answered);
-    let numerator = 100 * (sum - count * i64::from(scale.low)).abs();
-    let denominator = count * (i64::from(scale.high) - i64::from(scale.low)).abs();
-    enough.then(|| numerator as f64 / denominator as f64)
+impl ValueSet {
+    /// What the state of `codes` is worth, exactly; `None` where an answer is missing.
+    fn value(&self, codes: &[Option<i32>], items: &[Item]) -> Option<Decimal> {
+        match &self.values {
+            Values::Decrements { terms, by_item } => {
+                let mut value = Decimal::ONE;
+                let mut highest = i32::MIN;
+                for ((code, item), by_level) in codes.iter().zip(items).zip(by_item) {
+                    value = value - *by_level.get(level(*code, item)?)?;
+                    highest = highest.max((*code)?);
+                }
+                let taken = terms.iter().filter(|(level, _)| highest >= *level);
+                Some(taken.fold(value, |value, (_, decrement)| value - *decrement))
+            }
+            Values::States(states) => {
+                let state = codes
+                    .iter()
+                    .zip(items)
+                    .try_fold(0, |state, (code, item)| Some(state * item.levels() + level(*code, item)?));
+                states.get(state?).copied()
+            }
+        }
+    }
+}
+
+impl Weighted {
+    /// The constant and the weights of all answers, NaN where one is missing.
+    fn value(&self, codes: &[Option<i32>], items: &[Item]) -> f64 {
+        codes.iter().zip(items).zip(&self.by_item).fold(self.constant, |sum, ((code, item), by_code)| {
+            let weight = level(*code, item).and_then(|level| by_code.get(level)).copied();
+            sum + weight.unwrap_or(f64::NAN)
+        })
+    }
 }

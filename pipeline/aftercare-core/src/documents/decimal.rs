@@ -20,6 +20,11 @@ impl Decimal {
         Decimal(units as i64 * SCALE)
     }
 
+    /// The number of `thousandths`.
+    pub const fn thousandths(thousandths: i32) -> Decimal {
+        Decimal(thousandths as i64 * (SCALE / 1000))
+    }
+
     /// Reads "0.099", "-12", "3.5": an optional sign, digits, at most four places. Magnitude below 10^12.
     pub fn parse(text: &str) -> Option<Decimal> {
         let (negative, digits) = match text.strip_prefix('-') {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::decimal::Decimal;
-use super::read_instrument::read;
+use super::read_instrument::{outline, read};
 use super::reader::{Problem, read_document};
+use super::rule::Rule;
 
 /// Most items that an instrument may have.
 pub const ITEMS_MAX: usize = 64;
+/// The name of the output of an instrument that gives one number.
+pub const SCORE: &str = "score";
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,62 +32,23 @@ pub struct Item {
     pub max: i32,
     /// Codes beside the range that are valid and count as not answered.
     pub missing: Vec<i32>,
+    /// The question's LOINC code, where it is known.
+    pub loinc: Option<Box<str>>,
 }
 
-/// How answers become a score. Items are given by their position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// The sum of all items; every item is needed.
-    Sum,
-    /// The answer itself.
-    Single {
-        /// The one item.
-        item: usize,
-    },
-    /// Scales, each 100 (mean - low) / (high - low) of its answered items; the score is the mean of the scales present.
-    MeanRescale {
-        /// The scales, in the order in which they are averaged.
-        scales: Vec<Scale>,
-        /// The name under which the score is listed among the scales.
-        summary: Arc<str>,
-        /// How many scales must be present for a score.
-        minimum_scales: usize,
-    },
-    /// 1 less exact decrements of a named value set; every item is needed.
-    Decrement {
-        /// The value sets.
-        value_sets: Vec<ValueSet>,
-        /// The one that is used where nothing names another.
-        default_value_set: usize,
-    },
-}
+impl Item {
+    /// What a code says: the answer, or that there is none. `None`: the item has no such code.
+    pub fn answer(&self, code: i32) -> Option<Option<i32>> {
+        match (self.min..=self.max).contains(&code) {
+            true => Some(Some(code)),
+            false => self.missing.contains(&code).then_some(None),
+        }
+    }
 
-/// A scale of a questionnaire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scale {
-    /// Its name in outputs.
-    pub name: Arc<str>,
-    /// Its items.
-    pub items: Vec<usize>,
-    /// The worst code; where it is above `high`, lower codes are better.
-    pub low: i32,
-    /// The best code.
-    pub high: i32,
-    /// How many items must be answered.
-    pub minimum_answered: usize,
-}
-
-/// A published table of decrements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValueSet {
-    /// Its id, named by paper.
-    pub id: Arc<str>,
-    /// The paper.
-    pub source: String,
-    /// Taken off once if any answer is at least this level.
-    pub terms: Vec<(i32, Decimal)>,
-    /// Per item and level, from the lowest code on.
-    pub decrements: Vec<Vec<Decimal>>,
+    /// How many answer codes there are.
+    pub(crate) fn levels(&self) -> usize {
+        usize::try_from(i64::from(self.max) - i64::from(self.min) + 1).unwrap_or(0)
+    }
 }
 
 /// The smallest change of the score that matters to patients.
@@ -112,7 +76,7 @@ pub struct CutOff {
 }
 
 /// An instrument, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InstrumentDocument {
     /// The instrument's id.
     pub id: Arc<str>,
@@ -126,18 +90,45 @@ pub struct InstrumentDocument {
     pub direction: Direction,
     /// Lowest and highest score (of all value sets).
     pub range: (Decimal, Decimal),
+    /// The score's LOINC code, where it is known.
+    pub loinc: Option<String>,
     /// Which parts of the rule are assumptions, in words.
     pub assumptions: Vec<String>,
     /// The questions.
     pub items: Vec<Item>,
     /// The rule.
     pub rule: Rule,
+    /// What the rule gives, in order; one of an instrument that gives one number is called `score`.
+    pub outputs: Vec<Arc<str>>,
+    /// The output that stands for the whole where one number is asked for: the score.
+    pub headline: usize,
     /// The smallest change that matters, where one is known.
     pub mcid: Option<Mcid>,
     /// Changes that matter, by scale.
     pub scale_mcids: Vec<(String, Mcid)>,
     /// Named bands.
     pub cut_offs: Vec<CutOff>,
+}
+
+/// An instrument without its rule: another document completes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// What people call it.
+    pub title: String,
+    /// The paper of the rule.
+    pub source: String,
+    /// The questions.
+    pub items: Vec<Item>,
+}
+
+impl Outline {
+    /// Reads and checks the TOML text of an instrument that lacks its `[score]` (see [`super::LICENSED`]).
+    ///
+    /// # Errors
+    /// Every problem found, each with its place.
+    pub fn parse(text: &str) -> Result<Outline, Vec<Problem>> {
+        read_document(text, outline)
+    }
 }
 
 impl InstrumentDocument {

@@ -11,8 +11,11 @@ mod instrument;
 mod plan;
 mod read_alert_policy;
 mod read_instrument;
+mod read_rule;
+mod read_scales;
 mod reader;
 mod review_rule;
+mod rule;
 mod vitals;
 
 use std::collections::BTreeMap;
@@ -26,10 +29,11 @@ pub use contract::{
 };
 pub use curve::{COHORT_LEVELS, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
-pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Rule, Scale, ValueSet};
+pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Outline, SCORE};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
 pub use reader::Problem;
 pub use review_rule::ReviewRule;
+pub use rule::{Case, NormTerm, Points, Rule, Scale, Summary, ValueSet, Values, Weighted};
 pub use vitals::{VitalMetric, VitalsDocument};
 
 use crate::metric::Metric;
@@ -62,7 +66,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 22] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 28] = shipped![
     ALERT_POLICY "alert-policies" "ablation-alerts",
     ALERT_POLICY "alert-policies" "hip-alerts",
     ALERT_POLICY "alert-policies" "stent-alerts",
@@ -72,10 +76,16 @@ pub const SHIPPED: [(&str, &str, &str); 22] = shipped![
     INSTRUMENT "instruments" "eq-5d-5l",
     INSTRUMENT "instruments" "eq-vas",
     INSTRUMENT "instruments" "afeqt",
+    INSTRUMENT "instruments" "gad-2",
     INSTRUMENT "instruments" "gad-7",
+    INSTRUMENT "instruments" "hoos-ps",
+    INSTRUMENT "instruments" "kccq-12",
+    INSTRUMENT "instruments" "nyha",
+    INSTRUMENT "instruments" "odi",
     INSTRUMENT "instruments" "oxford-hip",
     INSTRUMENT "instruments" "phq-2",
     INSTRUMENT "instruments" "phq-9",
+    INSTRUMENT "instruments" "rand-36",
     INSTRUMENT "instruments" "rose-dyspnea",
     PLAN "plans" "af-ablation",
     PLAN "plans" "coronary-stent",
@@ -85,6 +95,13 @@ pub const SHIPPED: [(&str, &str, &str); 22] = shipped![
     VITALS "vitals" "home-vitals",
     REVIEW_RULE "review-rules" "default",
     CONTRACT "contracts" "warranty-example",
+];
+
+/// Instruments whose numbers belong to a licence holder: id, TOML text without `[score]`. The holder's table is the
+/// `[score]`; both texts one after the other are the instrument's document.
+pub const LICENSED: [(&str, &str); 2] = [
+    ("sf-12", include_str!("../../documents/licensed/sf-12.toml")),
+    ("sf-36", include_str!("../../documents/licensed/sf-36.toml")),
 ];
 
 type Versions<T> = BTreeMap<i32, T>;
