@@ -107,18 +107,15 @@ impl<L: TaskLog> Task<L> {
         let device = self.state.device(device);
         let (no, series) = (device.patient, device.series.first());
         let source = series.map_or(Source::Live, |series| source_of(series.source));
-        let patient = &self.state.patient(no).patient;
-        if !patient.is_enrolled() {
+        let (nothing, is_enrolled) = (AlertBook::default(), self.state.patient(no).patient.is_enrolled());
+        let may_concern = |book: &AlertBook| book.may_concern(&self.library, fact);
+        if !is_enrolled || !may_concern(self.state.alerts.get(no.0).unwrap_or(&nothing)) {
             return Ok(());
         }
-        let tick = Instant(self.state.meta.tick);
-        let episodes = patient.episodes(tick);
-        let now = Now { tick, library: &self.library, episodes: &episodes };
-        let nothing = AlertBook::default();
-        if !self.state.alerts.get(no.0).unwrap_or(&nothing).concerns(&now, fact) {
-            return Ok(());
-        }
-        self.alert(no, |book, now, out| book.take_vital(now, fact, source, out))
+        let concerns = |book: Option<&AlertBook>, now: &Now<'_>| {
+            is_followed(book, now) && book.unwrap_or(&nothing).concerns(now, fact)
+        };
+        self.alert_where(no, concerns, |book, now, out| book.take_vital(now, fact, source, out))
     }
 
     /// At a tick: alerts that wait for a time which has come, silences that lasted too long.
@@ -137,11 +134,21 @@ impl<L: TaskLog> Task<L> {
         no: PatientNo,
         change: impl FnOnce(&mut AlertBook, &Now<'_>, &mut Vec<AlertChange>),
     ) -> Result<(), TaskError> {
+        self.alert_where(no, is_followed, change)
+    }
+
+    /// The same where `concerns` says so.
+    fn alert_where(
+        &mut self,
+        no: PatientNo,
+        concerns: impl FnOnce(Option<&AlertBook>, &Now<'_>) -> bool,
+        change: impl FnOnce(&mut AlertBook, &Now<'_>, &mut Vec<AlertChange>),
+    ) -> Result<(), TaskError> {
         let tick = Instant(self.state.meta.tick);
         let (books, entry) = self.state.alerts_and_patient(no);
         let episodes = entry.patient.episodes(tick);
         let now = Now { tick, library: &self.library, episodes: &episodes };
-        if !now.is_watched() && books.get(no.0).is_none() {
+        if !concerns(books.get(no.0), &now) {
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -153,6 +160,10 @@ impl<L: TaskLog> Task<L> {
         }
         Ok(())
     }
+}
+
+fn is_followed(book: Option<&AlertBook>, now: &Now<'_>) -> bool {
+    now.is_watched() || book.is_some()
 }
 
 fn take(book: &mut AlertBook, now: &Now<'_>, decoded: &Decoded<'_>, out: &mut Vec<AlertChange>) {

@@ -198,8 +198,13 @@ impl AlertBook {
 
     /// Whether hearing the device at `at` is news.
     pub(super) fn hears_anew(&self, place: Place<'_>, device: &str, at: Instant) -> bool {
+        place.quiet_devices().is_some() && self.is_heard_anew(device, at)
+    }
+
+    /// The same, if the policy listens to devices.
+    pub(super) fn is_heard_anew(&self, device: &str, at: Instant) -> bool {
         let known = self.devices.iter().find(|known| *known.id == *device);
-        place.quiet_devices().is_some() && known.is_none_or(|known| known.is_heard_anew(at))
+        known.is_none_or(|known| known.is_heard_anew(at))
     }
 
     pub(super) fn hear(

@@ -5,7 +5,7 @@ use super::life::Cause;
 use super::series::{Point, Series};
 use super::words::{AlertChange, CauseKind, Evidence, hash, stamp};
 use super::{AlertBook, Now, Place, Work};
-use crate::documents::{AlertRule, RuleKind, Side};
+use crate::documents::{AlertRule, Library, RuleKind, Side};
 use crate::facts::{ClinicalFact, RecordHead, RecordStatus, Source, VerdictFact};
 use crate::metric::Metric;
 use crate::time::{Instant, MS_PER_DAY, Millis};
@@ -49,16 +49,31 @@ struct Fact<'f> {
 }
 
 impl AlertBook {
+    /// Whether the fact could change anything, whatever the patient's plan; far less work than [`AlertBook::concerns`],
+    /// which says it more exactly.
+    pub fn may_concern(&self, library: &Library, fact: &VitalFact) -> bool {
+        let VitalFact::Window { metric, device, start, mean, .. } = fact else { return true };
+        let watched = library.watched_windows();
+        watched.is_beyond(*metric, *mean)
+            || watched.hears_devices() && self.is_heard_anew(device, start.saturating_add(Millis(WINDOW_MS)))
+            || watched.has_limit(*metric) && self.follows_windows(*metric)
+    }
+
+    /// Whether windows of the metric were beyond a limit lately.
+    fn follows_windows(&self, metric: Metric) -> bool {
+        let key = || hash(&windows_of(metric));
+        !self.series.is_empty() && self.series.binary_search_by_key(&key(), |(own, _)| *own).is_ok()
+    }
+
     /// Whether the fact could change anything; else the book need not be touched. Most windows can't: they are well,
     /// and so were those before them.
     pub fn concerns(&self, now: &Now<'_>, fact: &VitalFact) -> bool {
         let VitalFact::Window { metric, device, start, mean, .. } = fact else { return true };
         let Some(place) = now.place_at(None, *start) else { return false };
-        let (key, mut rules) = (hash(&windows_of(*metric)), sustained(place, *metric));
-        let is_watched = self.series.binary_search_by_key(&key, |(own, _)| *own).is_ok();
+        let (mut rules, follows) = (sustained(place, *metric), self.follows_windows(*metric));
         let beyond = |(side, clear): (Side, f64)| side.holds(*mean, clear);
         self.hears_anew(place, device, start.saturating_add(Millis(WINDOW_MS)))
-            || rules.any(|rule| is_watched || beyond(rule))
+            || rules.any(|rule| follows || beyond(rule))
     }
 
     /// Something that the vitals say.

@@ -327,6 +327,43 @@ impl RuleKind {
     }
 }
 
+/// What alert policies look for in 5-minute windows, all versions together: what is not among it concerns no policy.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedWindows {
+    /// On which side of which limit windows of a metric are not over.
+    limits: Vec<(Metric, Side, f64)>,
+    devices: bool,
+}
+
+impl WatchedWindows {
+    pub(super) fn add(&mut self, policy: &AlertPolicyDocument) {
+        for rule in &policy.rules {
+            match &rule.kind {
+                RuleKind::SustainedVital { metric, side, clear, .. } => {
+                    self.limits.push((*metric, *side, *clear));
+                }
+                RuleKind::QuietDevice { .. } => self.devices = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a window of that mean, in the metric's unit, lies beyond a limit.
+    pub fn is_beyond(&self, metric: Metric, mean: f64) -> bool {
+        self.limits.iter().any(|(own, side, clear)| *own == metric && side.holds(mean, *clear))
+    }
+
+    /// Whether the metric has a limit at all.
+    pub fn has_limit(&self, metric: Metric) -> bool {
+        self.limits.iter().any(|(own, ..)| *own == metric)
+    }
+
+    /// Whether devices are listened to: some policy says when one was silent too long.
+    pub fn hears_devices(&self) -> bool {
+        self.devices
+    }
+}
+
 /// The names of all kinds of rules.
 pub const RULE_KINDS: [&str; 16] = [
     "below-expected",

@@ -23,6 +23,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use alert_policy::{
     AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
+    WatchedWindows,
 };
 pub use contract::{
     AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
@@ -117,6 +118,7 @@ pub struct Library {
     /// By version.
     review_rules: Versions<Arc<ReviewRule>>,
     alert_policies: Shelf<AlertPolicyDocument>,
+    watched_windows: WatchedWindows,
     contracts: Shelf<WarrantyContract>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
@@ -173,6 +175,7 @@ impl Library {
             ALERT_POLICY => {
                 let document = AlertPolicyDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
+                self.watched_windows.add(&document);
                 self.alert_policies.put(document.id.clone(), version, document);
             }
             CONTRACT => {
@@ -263,6 +266,11 @@ impl Library {
     /// The longest span in which any version of the review rule looks for bursts.
     pub fn burst_length_max(&self) -> Millis {
         self.review_rules.values().map(|rule| rule.burst_length).max().unwrap_or_default()
+    }
+
+    /// What any version of any alert policy looks for in 5-minute windows.
+    pub fn watched_windows(&self) -> &WatchedWindows {
+        &self.watched_windows
     }
 
     /// The newest version of the alert policy `id`.

@@ -64,6 +64,18 @@ pub(crate) struct Desk {
     library: Library,
 }
 
+fn heart_rate(start: i64, mean: f64) -> VitalFact {
+    VitalFact::Window {
+        metric: metric("heart_rate"),
+        device: Arc::from("watch-1"),
+        start: Instant(start),
+        readings: 5,
+        mean,
+        min: mean - 2.0,
+        max: mean + 2.0,
+    }
+}
+
 impl Desk {
     /// Rules in TOML, each `[[rules]]`.
     pub(crate) fn new(rules: &str) -> Desk {
@@ -187,22 +199,22 @@ impl Desk {
 
     /// A 5-minute window of the heart rate.
     pub(crate) fn window(&mut self, start: i64, mean: f64) -> usize {
-        let fact = VitalFact::Window {
-            metric: metric("heart_rate"),
-            device: Arc::from("watch-1"),
-            start: Instant(start),
-            readings: 5,
-            mean,
-            min: mean - 2.0,
-            max: mean + 2.0,
-        };
         self.tick = self.tick.max(start + 5 * MINUTE);
-        self.vital(&fact)
+        self.vital(&heart_rate(start, mean))
+    }
+
+    /// Whether such a window is passed over without a look at the patient.
+    pub(crate) fn passes_over(&self, start: i64, mean: f64) -> bool {
+        self.with_now(|book, now| !book.may_concern(now.library, &heart_rate(start, mean)))
     }
 
     pub(crate) fn vital(&mut self, fact: &VitalFact) -> usize {
         let source = self.source;
-        let concerns = self.with_now(|book, now| book.concerns(now, fact));
+        let concerns = self.with_now(|book, now| {
+            let concerns = book.concerns(now, fact);
+            assert!(!concerns || book.may_concern(now.library, fact), "what concerns a book may concern it");
+            concerns
+        });
         let before = self.book.clone();
         let rows = self.with(|book, now, out| book.take_vital(now, fact, source, out));
         assert!(concerns || (rows == 0 && self.book == before), "a fact of no concern changed the book");

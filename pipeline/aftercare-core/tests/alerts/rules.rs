@@ -218,6 +218,18 @@ fn windows_that_are_well_leave_nothing_behind() {
 }
 
 #[test]
+fn a_window_is_passed_over_that_is_well_and_of_a_device_heard_within_the_hour() {
+    let mut desk = Desk::new(&(quiet_device() + &fast_pulse("warning")));
+    assert!(!desk.passes_over(T, 80.0), "the device is new");
+    desk.window(T, 80.0);
+    assert!(desk.passes_over(T + 5 * MINUTE, 80.0));
+    assert!(!desk.passes_over(T + 5 * MINUTE, 131.0), "it is beyond a limit");
+    assert!(!desk.passes_over(T + 65 * MINUTE, 80.0), "the device was not heard for an hour");
+    desk.window(T + 5 * MINUTE, 131.0);
+    assert!(!desk.passes_over(T + 10 * MINUTE, 80.0), "the one before was beyond a limit");
+}
+
+#[test]
 fn early_warning_scores_of_5_and_7_and_any_3() {
     let urgent = "at_least = 5\nany_three = \"yes\"\nclear_below = 4\ngap_hours = 12";
     let emergency = "at_least = 7\nany_three = \"no\"\nclear_below = 6\ngap_hours = 12";
