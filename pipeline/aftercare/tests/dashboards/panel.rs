@@ -168,7 +168,7 @@ fn expected(name: &str) -> Option<(&'static str, &'static [&'static str])> {
     let is_quantile = name.len() == 3 && name.starts_with('q');
     Some(match name {
         "day" => ("d", &["Float64", "Int64", "Int32"]),
-        "amount" => ("currency:financial:¥", &["Decimal"]),
+        "amount" => ("prefix:¥", &["Decimal"]),
         "bytes" => ("bytes", WHOLE),
         "effective_from" | "newest_insert_at" => ("dateTimeAsIso", &["DateTime64"]),
         _ if COUNTS.contains(&name) => ("short", WHOLE),
