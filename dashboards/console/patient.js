@@ -115,6 +115,7 @@ function vitalScores(all) {
     news2: (v) => `Early warning score ${words.number(v.value)}${v.band ? `, ${v.band.replaceAll('_', ' ')} risk` : ''}`,
     surge: (v) => `Systolic pressure rose to ${words.number(v.value)} ${words.unit(v.unit)} from ${words.number(v.median)}`,
     baseline: (v) => `${words.metric(v.metric ?? '')} ${words.number(v.value)} ${words.unit(v.unit)}, own median ${words.number(v.median)} (${words.number(v.robust_z)} SD)`,
+    adherence_month: (v) => `Doses of the month: ${words.number(v.parts.taken ?? 0)} of ${words.number(v.parts.due ?? 0)} due were taken`,
   };
   const days = all.filter((v) => v.kind === 'adherence');
   const sum = (part) => days.reduce((total, v) => total + (v.parts[part] ?? 0), 0);

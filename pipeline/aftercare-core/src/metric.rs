@@ -51,7 +51,7 @@ impl Metric {
     /// Whether its readings count something (steps, doses), so that those of a day add up.
     #[must_use]
     pub fn adds_up(self) -> bool {
-        matches!(self.name(), "steps" | "sleep_duration" | "doses_taken" | "doses_due")
+        self.counts_doses() || matches!(self.name(), "steps" | "sleep_duration")
     }
 
     /// The value of a reading as it is kept, if it can be: in the metric's unit, converted where it came in another one
@@ -68,6 +68,12 @@ impl Metric {
         let foreign = Micros::from_units(value).ok_or(Reason::ImplausibleValue)?;
         let own = conversion.apply(foreign.millionths()).map(Micros::from_millionths);
         own.filter(|own| own.is_in_range()).ok_or(Reason::ImplausibleValue)
+    }
+
+    /// Whether its readings are doses of drugs, taken or due.
+    #[must_use]
+    pub fn counts_doses(self) -> bool {
+        matches!(self.name(), "doses_taken" | "doses_due")
     }
 
     /// Its position.

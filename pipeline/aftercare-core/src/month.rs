@@ -37,11 +37,15 @@ impl Month {
 
     /// When the month begins in UTC.
     pub fn start_utc(self) -> Instant {
+        Instant(Millis::days(self.first_day()).0)
+    }
+
+    /// Its first calendar day, as days since 1970-01-01.
+    pub fn first_day(self) -> i64 {
         let year = i16::try_from(self.0.div_euclid(12)).ok();
         let month = i8::try_from(self.0.rem_euclid(12) + 1).ok();
         let first = year.zip(month).and_then(|(year, month)| Date::new(year, month, 1).ok());
-        let day = first.map_or(if self.0 < 0 { i64::MIN } else { i64::MAX }, day_of_date);
-        Instant(Millis::days(day).0)
+        first.map_or(if self.0 < 0 { i64::MIN } else { i64::MAX }, day_of_date)
     }
 
     /// The month `months` before.

@@ -99,6 +99,37 @@ fn adherence_is_doses_taken_of_doses_due_of_a_day() {
 }
 
 #[test]
+fn adherence_of_a_month_is_that_of_all_its_days_as_long_as_they_are_known() {
+    let of = |name: &str| SeriesKey { device: 1, metric: Metric::named(name).unwrap() };
+    // October 2024, of which day 0 is the first: its last day is day 30, and the clocks go back on day 26.
+    let (first, next) = (day(0).start, day(31).start);
+    let mut book = VitalBook::default();
+    assert_eq!(book.adherence_of_month(first, next), None);
+    let mut doses: Vec<(&str, i64, f64)> = (0..40).map(|n| ("doses_due", n, 2.0)).collect();
+    doses.extend((0..40).filter(|n| n % 10 != 3).map(|n| ("doses_taken", n, if n == 7 { 1.0 } else { 2.0 })));
+    let fill = |doses: &[(&str, i64, f64)]| {
+        let mut book = VitalBook::default();
+        for (name, n, count) in doses {
+            book.set_value(of(name), day(*n), Some(&summary(&[*count])));
+        }
+        book
+    };
+    let whole = fill(&doses);
+    // Nothing was taken on days 3, 13 and 23, one of two on day 7.
+    assert_eq!(whole.adherence_of_month(first, next), Some((31 * 2 - 3 * 2 - 1, 31 * 2, 31)));
+    assert_eq!(whole.adherence_of_month(next, day(61).start), Some((9 * 2 - 2, 9 * 2, 9)), "so far");
+    doses.sort_by_key(|(name, n, _)| (n * 17 % 41, *name));
+    assert_eq!(fill(&doses).adherence_of_month(first, next), whole.adherence_of_month(first, next));
+    // A month after its end a day may change still; later what was said of it stands.
+    book = whole;
+    book.set_value(of("doses_due"), day(62), Some(&summary(&[2.0])));
+    book.set_value(of("doses_taken"), day(3), Some(&summary(&[2.0])));
+    assert_eq!(book.adherence_of_month(first, next), Some((31 * 2 - 2 * 2 - 1, 31 * 2, 31)));
+    book.set_value(of("doses_due"), day(63), Some(&summary(&[2.0])));
+    assert_eq!(book.adherence_of_month(first, next), None);
+}
+
+#[test]
 fn a_day_is_put_together_from_its_hours_and_waits_for_its_end() {
     let mut book = VitalBook::default();
     let hours = [summary(&[60.0, 61.0]), summary(&[62.0]), summary(&[70.0, 71.5])];

@@ -1,6 +1,7 @@
 //! Vital signs beyond the 5-minute window: its hour and its day, and what they say about the patient.
 
 use aftercare_core::metric::Metric;
+use aftercare_core::month::Month;
 use aftercare_core::time::{Instant, Millis};
 use aftercare_core::vital::news2::{Spo2Scale, VITALS, place_of};
 use aftercare_core::vital::{
@@ -282,7 +283,7 @@ impl<L: TaskLog> Task<L> {
         let Some(rules) = self.library.vitals().cloned() else { return Ok(()) };
         let patient = self.state.device(no).patient;
         let key = SeriesKey { device: no.0, metric };
-        let is_doses = matches!(metric.name(), "doses_taken" | "doses_due");
+        let is_doses = metric.counts_doses();
         let readings_min = match rules.metric(metric).map(|known| known.readings_min) {
             Some(Some(readings_min)) => readings_min,
             _ if is_doses => 1,
@@ -320,25 +321,45 @@ impl<L: TaskLog> Task<L> {
         Ok(())
     }
 
+    /// Doses taken of those due on the day and in its month so far.
     fn issue_adherence(&mut self, no: DeviceNo, day: Day) -> Result<(), TaskError> {
         let patient = self.state.device(no).patient;
-        let doses = self.state.vitals.get(patient.0).and_then(|book| book.adherence(day.start));
-        let Some((taken, due)) = doses else { return Ok(()) };
-        let scale = |name, value: u32| wire::Scale { name, value: f64::from(value) };
+        let zone = self.zones.of(self.state.patient(patient).patient.time_zone_at(day.start));
+        let month = Month::of_day(zone.day(day.start));
+        let [first, next] = [month, month.next()].map(|month| zone.start_of(month.first_day()));
+        let Some(book) = self.state.vitals.get(patient.0) else { return Ok(()) };
+        let of_month = book.adherence_of_month(first, next);
+        let Some((taken, due)) = book.adherence(day.start) else { return Ok(()) };
+        self.write_doses(no, "adherence", (day.start, day.start), &[("due", due), ("taken", taken)])?;
+        if let Some((taken, due, days)) = of_month {
+            let parts = [("days", days), ("due", due), ("taken", taken)];
+            self.write_doses(no, "adherence_month", (month.start_utc(), first), &parts)?;
+        }
+        self.follow_vital(no, &VitalFact::Adherence { day_start: day.start, taken, due })
+    }
+
+    /// A row of doses; `parts` by name, with "due" and "taken" last.
+    fn write_doses(
+        &mut self,
+        no: DeviceNo,
+        kind: &'static str,
+        (id_at, measured_at): (Instant, Instant),
+        parts: &[(&'static str, u32)],
+    ) -> Result<(), TaskError> {
+        let of = |name| parts.iter().find(|(own, _)| *own == name).map_or(0, |(_, count)| *count);
         let row = VitalRow {
-            kind: "adherence",
+            kind,
             metric: None,
-            id_at: day.start,
-            measured_at: day.start,
-            value: Some(f64::from(taken) / f64::from(due)),
+            id_at,
+            measured_at,
+            value: Some(f64::from(of("taken")) / f64::from(of("due"))),
             unit: "1",
             band: None,
             median: None,
             robust_z: None,
-            parts: vec![scale("due", due), scale("taken", taken)],
+            parts: parts.iter().map(|(name, count)| wire::Scale { name, value: f64::from(*count) }).collect(),
         };
-        self.write_vital(no, &row)?;
-        self.follow_vital(no, &VitalFact::Adherence { day_start: day.start, taken, due })
+        self.write_vital(no, &row)
     }
 
     /// What a 5-minute window that was just issued says together with those around it.

@@ -290,6 +290,11 @@ fn days_are_compared_with_the_patients_own_and_doses_are_counted() {
     let missed = format!("(Some({}), None, None) - due 3, taken 2", 2.0 / 3.0);
     assert_eq!(of("adherence", 3), Some(missed));
     assert_eq!((0..12).filter(|day| of("adherence", *day).is_some()).count(), 12);
+    // The month so far, as its newest day says.
+    let june = format!("p/adherence_month/{}", MIDNIGHT + 8 * HOUR);
+    let month = format!("(Some({}), None, None) - days 12, due 36, taken 35", 35.0 / 36.0);
+    assert_eq!(vitals.get(&june), Some(&month));
+    assert_eq!(vitals.keys().filter(|id| id.starts_with("p/adherence_month")).count(), 1);
     // Seven days must have gone before. Median 62, median distance 1.
     assert_eq!((0..12).filter(|day| of("baseline/heart_rate", *day).is_some()).count(), 5);
     assert_eq!(of("baseline/heart_rate", 11).as_deref(), Some("(Some(75.0), Some(62.0), Some(8.769)) - "));

@@ -19,6 +19,9 @@ const UNPLACED_MAX: usize = 192;
 /// How many days before the newest keep their values: four weeks of baseline for each day of the last week.
 const KEPT_DAYS: i64 = 35;
 
+/// The same of doses: a month of which a day changes a month after its end.
+const KEPT_DAYS_OF_DOSES: i64 = 62;
+
 /// How many days before the newest are judged again when a value changes: a telephone may have been away for so long
 /// while another device went on.
 const REJUDGED_DAYS: i64 = 7;
@@ -262,7 +265,7 @@ impl VitalBook {
             days.insert(at, new);
         }
         let Some(newest) = days.last().map(|v| v.start) else { return Vec::new() };
-        days.retain(|v| v.start >= days_before(newest, KEPT_DAYS));
+        days.retain(|v| v.start >= days_before(newest, kept_days(series.metric)));
         let from = day.start.max(days_before(newest, REJUDGED_DAYS));
         let mut judged: Vec<Instant> = days.iter().map(|v| v.start).filter(|start| *start >= from).collect();
         judged.dedup();
@@ -325,6 +328,25 @@ impl VitalBook {
         Some((doses("doses_taken").unwrap_or(0), due))
     }
 
+    /// Doses taken and due of the days from `first` until before `next`, which are the starts of a month and of the month
+    /// after it, and on how many days some were due. `None` where none was due, or where days of the month are no longer
+    /// kept: what was said of it before stands.
+    #[must_use]
+    pub fn adherence_of_month(&self, first: Instant, next: Instant) -> Option<(u32, u32, u32)> {
+        let due = self.days(Metric::named("doses_due")?);
+        let kept_from = days_before(due.last()?.start, KEPT_DAYS_OF_DOSES);
+        // A day of another zone belongs to the month of its noon.
+        let noon = Millis(MS_PER_DAY / 2);
+        let mut days: Vec<Instant> = due.iter().map(|v| v.start).collect();
+        days.retain(|start| (first..next).contains(&start.saturating_add(noon)));
+        days.dedup();
+        let doses = days.iter().filter_map(|start| self.adherence(*start));
+        let (taken, due, days) = doses.fold((0u32, 0u32, 0), |(taken, due, days), of_day| {
+            (taken.saturating_add(of_day.0), due.saturating_add(of_day.1), days + 1)
+        });
+        (days > 0 && kept_from <= first).then_some((taken, due, days))
+    }
+
     /// What was last issued about the 5-minute window, as its digest.
     #[must_use]
     pub fn issued_about(&self, kind: Moment, slot: i64) -> Option<u32> {
@@ -339,6 +361,10 @@ impl VitalBook {
         });
         self.issued.extend(digest.map(|digest| Issued { slot, kind, digest }));
     }
+}
+
+fn kept_days(metric: Metric) -> i64 {
+    if metric.counts_doses() { KEPT_DAYS_OF_DOSES } else { KEPT_DAYS }
 }
 
 /// A moment no later than the start of the day so many days before, and later than that of the day before it: days have
