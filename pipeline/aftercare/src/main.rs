@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod import;
+mod score;
 mod wiring;
 
 use std::path::PathBuf;
@@ -52,6 +53,10 @@ enum Command {
     Demo(commands::demo::Args),
     /// Read a CSV file into the input topics.
     Import(commands::import::Args),
+    /// Score a CSV file of answers by an instrument.
+    Score(commands::score::Args),
+    /// List the instruments, show one.
+    Instruments(commands::instruments::Args),
     /// Create topics, tables and documents; name every difference in what is there.
     Migrate(commands::migrate::Args),
     /// Check the configuration and the servers; list all problems at once.
@@ -98,6 +103,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&config, &args),
         Command::Demo(args) => commands::demo::run(config, &args),
         Command::Import(args) => commands::import::run(&config, &args),
+        Command::Score(args) => commands::score::run(&args),
+        Command::Instruments(args) => commands::instruments::run(&args),
         Command::Migrate(args) => commands::migrate::run(&config, &args),
         Command::Check(args) => commands::check::run(&config, &args),
         Command::Simulate(args) => commands::simulate::run(&config, &args),

@@ -7,6 +7,8 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod dlq;
 pub(crate) mod import;
+pub(crate) mod instruments;
 pub(crate) mod migrate;
+pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod simulate;
