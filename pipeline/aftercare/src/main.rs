@@ -69,6 +69,8 @@ enum Command {
     Dlq(commands::dlq::Args),
     /// Bill a manufacturer's month: sums, the invoice as CSV, each entry explained.
     Bill(commands::bill::Args),
+    /// What is expected of patients, from a registry's history: fit a curve, ask it, calibrate it.
+    Curve(commands::curve::Args),
     /// Measure: readings and responses per second beside a bare consumer, and latency.
     Bench(commands::bench::Args),
     /// ClickHouse's own process; started by the embedded engines.
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(&config, &args),
         Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bill(args) => commands::bill::run(&config, &args),
+        Command::Curve(args) => commands::curve::run(&args),
         Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),
     };

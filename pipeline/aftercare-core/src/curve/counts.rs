@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts(BTreeMap<i64, u64>);
 
+/// One of so many is a crowd.
+const CROWD: u64 = 10;
+
 /// What was to be taken out is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotThere;
@@ -21,7 +24,8 @@ impl Counts {
         self.add_many(index_hundredths, 1);
     }
 
-    fn add_many(&mut self, index_hundredths: i64, times: u64) {
+    /// Counts one index so many times.
+    pub fn add_many(&mut self, index_hundredths: i64, times: u64) {
         if times > 0 {
             *self.0.entry(index_hundredths).or_default() += times;
         }
@@ -50,6 +54,17 @@ impl Counts {
     /// Whether nothing is counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Each index that is counted, in ascending order, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, u64)> {
+        self.0.iter().map(|(index, times)| (*index, *times))
+    }
+
+    /// Whether a tenth or more have one and the same index.
+    pub fn is_crowded(&self) -> bool {
+        let n: u64 = self.0.values().sum();
+        self.0.values().any(|times| *times > 1 && times.saturating_mul(CROWD) >= n)
     }
 
     /// n, sum and sum of squares.

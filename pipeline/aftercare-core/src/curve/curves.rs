@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cohort::Cohort;
-use super::counts::Moments;
 use super::edition::{Bin, CohortCurve, Edition};
+use super::says::Says;
 use crate::time::{Instant, Millis};
 
 /// All editions that are known.
@@ -182,16 +182,6 @@ impl Series {
     }
 }
 
-/// What a cohort says in one bin, in hundredths of a point.
-#[derive(Clone, Copy)]
-struct Says {
-    mean: f64,
-    variance: Option<f64>,
-    /// Of the narrowest cohort that has responses.
-    n: i128,
-    depth: usize,
-}
-
 impl Known {
     fn of(curve: &CohortCurve) -> Known {
         Known {
@@ -258,28 +248,5 @@ impl Known {
 impl Bin {
     fn middle(&self) -> f64 {
         (f64::from(self.from_day) + f64::from(self.to_day)) / 2.0
-    }
-}
-
-impl Says {
-    fn of_root(moments: Moments) -> Says {
-        let Moments { n, sum, squares } = moments;
-        let variance = (n > 1).then(|| (n * squares - sum * sum) as f64 / (n * (n - 1)) as f64);
-        Says { mean: sum as f64 / n as f64, variance, n, depth: 0 }
-    }
-
-    /// The child with these moments, mixed with its parent.
-    fn narrowed(self, moments: Moments, depth: usize, prior_n: u32) -> Says {
-        let Moments { n, sum, squares } = moments;
-        let (weight, prior) = (n as f64, f64::from(prior_n));
-        let own_mean = sum as f64 / weight;
-        let mean = (weight * own_mean + prior * self.mean) / (weight + prior);
-        let own_variance = (n * squares - sum * sum) as f64 / (n * n) as f64;
-        let apart = own_mean - self.mean;
-        let variance = self.variance.map(|parent| {
-            let within = (weight * own_variance + prior * parent) / (weight + prior);
-            within + weight * prior * apart * apart / ((weight + prior) * (weight + prior))
-        });
-        Says { mean, variance, n, depth }
     }
 }

@@ -8,8 +8,12 @@
 mod cohort;
 mod counts;
 mod curves;
+mod distribution;
 mod edition;
+pub mod history;
+mod normal;
 pub mod personal;
+mod says;
 
 use std::sync::Arc;
 

@@ -48,6 +48,10 @@ impl Coherence {
             && self.fading_days.is_finite()
             && self.fading_days > 0.0
     }
+
+    fn noise(&self) -> f64 {
+        (1.0 - self.lasting - self.fading).max(0.0)
+    }
 }
 
 /// What earlier standardised deviations (days since treatment, z) say of the one at `at_days`. Their order is of no
@@ -57,22 +61,47 @@ pub fn given(coherence: &Coherence, earlier: &[(f64, f64)], at_days: f64) -> Dev
     let is_earlier = |(days, z): &(f64, f64)| z.is_finite() && *days <= at_days;
     let mut earlier: Vec<(f64, f64)> = earlier.iter().copied().filter(is_earlier).collect();
     earlier.sort_unstable_by(|(one, z), (other, other_z)| one.total_cmp(other).then(z.total_cmp(other_z)));
-    let noise = (1.0 - coherence.lasting - coherence.fading).max(0.0);
-    let mut known = Known::nothing(coherence);
-    let mut now = None;
-    for (days, z) in earlier {
-        known.pass(coherence, now.map_or(0.0, |before| days - before));
-        known.observe(z, noise);
-        now = Some(days);
+    let mut course = Course::of(coherence);
+    earlier.into_iter().for_each(|(days, z)| course.observe(days, z));
+    course.expect(at_days)
+}
+
+/// One patient's course, response by response in order of time: [`given`] without going through the earlier ones again.
+#[derive(Clone, Debug)]
+pub struct Course<'c> {
+    coherence: &'c Coherence,
+    known: Known,
+    now_days: Option<f64>,
+}
+
+impl<'c> Course<'c> {
+    /// The course of a patient of whom nothing is known.
+    pub fn of(coherence: &'c Coherence) -> Course<'c> {
+        Course { coherence, known: Known::nothing(coherence), now_days: None }
     }
-    known.pass(coherence, now.map_or(0.0, |before| at_days - before));
-    Deviation {
-        mean: known.lasting + known.fading,
-        sd: libm::sqrt((known.variance() + noise).clamp(0.0, 1.0)),
+
+    /// Takes a response in, which is not earlier than the last one.
+    pub fn observe(&mut self, days: f64, z: f64) {
+        self.known.pass(self.coherence, self.days_to(days));
+        self.known.observe(z, self.coherence.noise());
+        self.now_days = Some(days);
+    }
+
+    /// What all responses so far say of the one at `at_days`, which is not before the last.
+    pub fn expect(&self, at_days: f64) -> Deviation {
+        let mut known = self.known.clone();
+        known.pass(self.coherence, self.days_to(at_days));
+        let variance = known.variance() + self.coherence.noise();
+        Deviation { mean: known.lasting + known.fading, sd: libm::sqrt(variance.clamp(0.0, 1.0)) }
+    }
+
+    fn days_to(&self, days: f64) -> f64 {
+        self.now_days.map_or(0.0, |now| days - now)
     }
 }
 
 /// What is known of the two parts that responses share: their means and covariances.
+#[derive(Clone, Debug)]
 struct Known {
     lasting: f64,
     fading: f64,
