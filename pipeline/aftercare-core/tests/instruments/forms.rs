@@ -1,9 +1,10 @@
 //! The general forms, by made-up instruments: what fits them needs no code.
 
-use aftercare_core::documents::{InstrumentDocument, Problem};
+use aftercare_core::documents::{INSTRUMENT, InstrumentDocument, Item, Library, Problem, Rule, SHIPPED};
 use aftercare_core::facts::Answer;
 use aftercare_core::reason::Reason;
 use aftercare_core::score::ScoreOutcome;
+use proptest::prelude::*;
 
 use crate::kit::{scale, scored};
 
@@ -210,4 +211,65 @@ fn all_problems_of_tables_and_weights_are_listed() {
         "score.scales[1].weights say nothing about a",
     ];
     assert_eq!(document(&text).unwrap_err()[..2], expected);
+}
+
+proptest! {
+    /// Whatever is answered: a score lies within the instrument's range, and by name, by place and in the task it is the
+    /// same one.
+    #[test]
+    fn scores_lie_within_their_range_and_are_the_same_every_way(
+        draws in prop::collection::vec(0u32..1_000_000, 64), missing_percent in 0u32..60,
+    ) {
+        let library = Library::builtin();
+        for (_, id, _) in SHIPPED.iter().filter(|(kind, ..)| *kind == INSTRUMENT) {
+            let document = library.instrument(id, None).unwrap();
+            let code = |(item, draw): (&Item, &u32)| {
+                let levels = u32::try_from(item.max - item.min + 1).unwrap();
+                let code = item.min + i32::try_from(draw / 100 % levels).unwrap();
+                (draw % 100 >= missing_percent).then_some(code)
+            };
+            let codes: Vec<Option<i32>> = document.items.iter().zip(&draws).map(code).collect();
+            let answers: Vec<Answer<'_>> =
+                document.items.iter().zip(&codes).map(|(item, code)| Answer { item: &item.code, code: *code }).collect();
+            let sets = if let Rule::Decrement { value_sets, .. } = &document.rule { value_sets.len() } else { 1 };
+            for set in 0..sets {
+                let mut outputs = Vec::new();
+                let any = document.score_codes(&codes, set, &mut outputs);
+                prop_assert_eq!(outputs.len(), document.outputs.len());
+                prop_assert_eq!(any, outputs.iter().any(|value| !value.is_nan()));
+                let headline = outputs[document.headline];
+                let outcome = document.score(&answers, document.value_set_id(set).map(|id| &**id));
+                prop_assert_eq!(scored(&outcome), (!headline.is_nan()).then_some(headline), "{}", id);
+                let (low, high) = (document.range.0.to_f64(), document.range.1.to_f64());
+                prop_assert!(headline.is_nan() || (low..=high).contains(&headline), "{} {}", id, headline);
+                if let ScoreOutcome::Scored { scales, .. } = outcome {
+                    let named = document.outputs.iter().zip(&outputs).filter(|(_, value)| !value.is_nan());
+                    let named: Vec<_> = named.map(|(name, value)| (name.clone(), *value)).collect();
+                    prop_assert_eq!(scales, if outputs.len() > 1 { named } else { Vec::new() });
+                }
+            }
+        }
+    }
+
+    /// One answer moves all it counts in one way.
+    #[test]
+    fn an_answer_moves_what_it_counts_in_one_way(draws in prop::collection::vec(0u32..1_000_000, 64), at in 0usize..64) {
+        let library = Library::builtin();
+        for id in ["saq-7", "kccq-12", "rand-36", "afeqt", "odi", "hoos-ps"] {
+            let document = library.instrument(id, None).unwrap();
+            let code = |(item, draw): (&Item, &u32)| {
+                item.min + i32::try_from(draw % u32::try_from(item.max - item.min).unwrap()).unwrap()
+            };
+            let mut codes: Vec<Option<i32>> = document.items.iter().zip(&draws).map(code).map(Some).collect();
+            let (mut before, mut after) = (Vec::new(), Vec::new());
+            document.score_codes(&codes, 0, &mut before);
+            let at = at % codes.len();
+            codes[at] = codes[at].map(|code| code + 1);
+            document.score_codes(&codes, 0, &mut after);
+            let moved: Vec<f64> = before.iter().zip(&after).map(|(before, after)| after - before).collect();
+            let one_way = moved.iter().all(|by| *by >= 0.0) || moved.iter().all(|by| *by <= 0.0);
+            // The two outputs of HOOS-PS go opposite ways.
+            prop_assert!(one_way || (id == "hoos-ps" && moved[0] <= 0.0 && moved[1] >= 0.0), "{} {:?}", id, moved);
+        }
+    }
 }

@@ -290,13 +290,13 @@ mod tests {
 
     #[test]
     fn news2_refuses_what_is_no_vital_sign() {
-        let text = format!("{SIGNS}16,101,2,98.6,-1,x,B\n");
+        let text = format!("{SIGNS}16,0.97,2,98.6,-1,x,B\n");
         let (output, told, _) = run(&mut Chart::new(Spo2Scale::One), &text);
         assert!(output[1].ends_with(",,unscored,answer_out_of_range"));
         assert_eq!(
             told,
             [
-                "line 2, column 2 (spo2): is no spo2 (from 0 to 100)",
+                "line 2, column 2 (spo2): is no spo2 (from 20 to 100)",
                 "line 2, column 3 (on_o2): is no on_o2 (from 0 to 1)",
                 "line 2, column 4 (temp_c): is no temp_c (from 20 to 50)",
                 "line 2, column 5 (sbp): is no number",

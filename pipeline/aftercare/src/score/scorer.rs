@@ -80,7 +80,7 @@ impl Scorer for Questionnaire {
     }
 }
 
-/// NEWS2 of the seven vital signs, in the order of the issue of a chart's row.
+/// NEWS2 of the seven vital signs, in this order of columns.
 pub(crate) struct Chart {
     scale: Spo2Scale,
     signs: [Option<i64>; 7],
@@ -89,7 +89,7 @@ pub(crate) struct Chart {
 /// A sign's column, its decimals on the chart, and what it can be at all, in the chart's units.
 const SIGNS: [(&str, u32, i64, i64); 7] = [
     ("rr", 0, 0, 100),
-    ("spo2", 0, 0, 100),
+    ("spo2", 0, 20, 100), // per cent: 0.97 is none
     ("on_o2", 0, 0, 1),
     ("temp_c", 1, 200, 500),
     ("sbp", 0, 0, 400),
