@@ -77,6 +77,12 @@ pub(crate) fn migrate(config: &Config, apply: bool) -> anyhow::Result<Report> {
         let name =
             |((kind, id, version), _): &(documents::DocumentKey, String)| format!("{kind} {id} {version}");
         report.documents_published = missing.iter().map(name).collect();
+        report.differences.extend(documents::differing(&cluster)?.into_iter().map(|(kind, id, version)| {
+            format!(
+                "document {kind} {id} {version} was published with another text than this build has: that one holds, \
+                 a correction needs a version of its own"
+            )
+        }));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tables = runtime.block_on(Store::connect(config.store()?).migrate(apply))?;

@@ -8,32 +8,60 @@ use aftercare_runtime::topics::CONTRACTS;
 use aftercare_schemas::{codec, wire};
 use aftercare_stream::position::TopicId;
 use anyhow::Context;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// (kind, id, version) of a document.
 pub(crate) type DocumentKey = (String, String, i32);
+
+/// The version of every document that comes with the program.
+const SHIPPED_VERSION: i32 = 1;
 
 /// Documents of this build that the cluster does not have yet.
 pub(crate) fn missing(cluster: &Cluster) -> anyhow::Result<Vec<(DocumentKey, String)>> {
     let known = published(cluster)?;
     Ok(SHIPPED
         .iter()
-        .map(|(kind, id, text)| (((*kind).to_owned(), (*id).to_owned(), 1), (*text).to_owned()))
+        .map(|(kind, id, text)| (((*kind).to_owned(), (*id).to_owned(), SHIPPED_VERSION), (*text).to_owned()))
         .filter(|(key, _)| !known.contains(key))
         .collect())
 }
 
 /// Documents that the cluster has.
 pub(crate) fn published(cluster: &Cluster) -> anyhow::Result<BTreeSet<DocumentKey>> {
-    let mut drain = Drain::open(cluster, &[])?;
-    let from = Assigned { id: TopicId(0), topic: cluster.topic(name()), partition: 0, from: 0 };
     let mut known = BTreeSet::new();
-    drain.read_through(from, None, &mut |record| {
-        if let Ok(document) = codec::decode::<wire::Document<'_>>(name(), record.value, None) {
-            known.insert((document.kind.to_owned(), document.id.to_owned(), document.version));
-        }
+    each(cluster, &mut |document| {
+        known.insert((document.kind.to_owned(), document.id.to_owned(), document.version));
     })?;
     Ok(known)
+}
+
+/// Documents of this build that the cluster has with another text: what was published first stays in force.
+pub(crate) fn differing(cluster: &Cluster) -> anyhow::Result<Vec<DocumentKey>> {
+    let mut same = BTreeMap::new();
+    each(cluster, &mut |document| compare(document, &mut same))?;
+    let other = same.into_iter().filter(|(_, same)| !same);
+    Ok(other.map(|((kind, id), _)| (kind.to_owned(), id.to_owned(), SHIPPED_VERSION)).collect())
+}
+
+/// Notes of a document of this build (kind, id) whether it is published with the same text.
+fn compare(document: &wire::Document<'_>, same: &mut BTreeMap<(&'static str, &'static str), bool>) {
+    let shipped = SHIPPED.iter().find(|(kind, id, _)| {
+        (*kind, *id, SHIPPED_VERSION) == (document.kind, document.id, document.version)
+    });
+    if let Some((kind, id, text)) = shipped {
+        same.entry((*kind, *id)).or_insert(*text == document.body);
+    }
+}
+
+fn each(cluster: &Cluster, take: &mut dyn FnMut(&wire::Document<'_>)) -> anyhow::Result<()> {
+    let mut drain = Drain::open(cluster, &[])?;
+    let from = Assigned { id: TopicId(0), topic: cluster.topic(name()), partition: 0, from: 0 };
+    drain.read_through(from, None, &mut |record| {
+        if let Ok(document) = codec::decode::<wire::Document<'_>>(name(), record.value, None) {
+            take(&document);
+        }
+    })?;
+    Ok(())
 }
 
 /// Reads all documents that there are into the library; where to read on.
@@ -68,4 +96,24 @@ pub(crate) fn publish(
 
 fn name() -> &'static str {
     aftercare_runtime::topics::name(CONTRACTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_published_first_is_the_one_compared() {
+        let (kind, id, text) = SHIPPED[0];
+        let document =
+            |version, body| wire::Document { kind, id, version, format: "toml", body, published_at: 0 };
+        let found = |documents: &[wire::Document<'_>]| {
+            let mut same = BTreeMap::new();
+            documents.iter().for_each(|document| compare(document, &mut same));
+            same
+        };
+        assert_eq!(found(&[document(1, "older"), document(1, text)]), BTreeMap::from([((kind, id), false)]));
+        assert_eq!(found(&[document(1, text), document(2, "newer")]), BTreeMap::from([((kind, id), true)]));
+        assert!(found(&[document(2, text)]).is_empty(), "another version is another document");
+    }
 }
