@@ -72,6 +72,30 @@ fn without_a_plan_the_instruments_own_value_set_judges() {
 }
 
 #[test]
+fn without_a_total_one_scale_is_the_score_and_all_stand_beside_it() {
+    let rand_36 = form("rand-36", &[("q3", 2), ("q20", 1), ("q32", 5)]);
+    let items = ["hoos_stairs", "hoos_bath_shower", "hoos_sit", "hoos_run", "hoos_twist"];
+    let hoos_ps = form("hoos-ps", &items.map(|item| (item, 2)));
+    let social_only = form("rand-36", &[("q20", 1)]);
+    let desk = Desk::with(&[
+        nhs(Some(DAY_0)),
+        upload("both", 10, vec![rand_36, hoos_ps]),
+        upload("social", 20, vec![social_only]),
+    ]);
+    let scales = |instrument: &str| -> Vec<(String, f64)> {
+        let row = desk.score("both", instrument);
+        row.scales.iter().map(|(name, value)| (name.to_string(), *value)).collect()
+    };
+    let named = |scales: [(&str, f64); 2]| scales.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    assert_eq!(scales("rand-36"), named([("physical_functioning", 50.0), ("social_functioning", 100.0)]));
+    assert_eq!(scales("hoos-ps"), named([("score", 62.3), ("score_reversed", 37.7)]));
+    assert_eq!(desk.score("both", "rand-36").score, Some(50.0));
+    assert_eq!(desk.score("both", "hoos-ps").score, Some(62.3));
+    let row = desk.score("social", "rand-36");
+    assert_eq!((row.status, row.reason, row.score), (ScoreStatus::Unscored, Some("missing_answers"), None));
+}
+
+#[test]
 fn copies_are_counted_and_change_nothing_else() {
     let first = upload("u", 10, vec![vas(80)]);
     let mut desk = Desk::with(&[nhs(Some(DAY_0)), first.clone()]);

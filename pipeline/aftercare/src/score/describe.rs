@@ -32,7 +32,7 @@ pub(crate) fn list(documents: &[&InstrumentDocument], outlines: &[(&str, Outline
         better: "lower",
         range: "0 to 20".to_owned(),
         columns: "score".to_owned(),
-        assumptions: "0".to_owned(),
+        assumptions: "1".to_owned(),
         ..nothing()
     });
     rows.sort_by(|one, other| one.id.cmp(&other.id));
@@ -152,9 +152,10 @@ pub(crate) fn show_chart() -> String {
          \x20 score         0 to 20, lower is better\n\
          \x20 items         {}\n\
          \x20 rule          sum of 0 to 3 points for each; on_o2: 0 or 1, acvpu: A, C, V, P or U; each rounded to the \
-         chart first (temp_c: 0.1, the others: 1, halves upward), all 7 needed\n\
+         chart first (temp_c: 0.1, the others: 1), all 7 needed\n\
          \x20               --spo2-scale 1: aims at 96 % and more; 2: at 88 to 92 %\n\
-         \x20 band          score 5 and more, urgent; 7 and more, emergency; a single sign with 3 points, urgent\n",
+         \x20 band          score 5 and more, urgent; 7 and more, emergency; a single sign with 3 points, urgent\n\
+         \x20 assumption    A value half way between two of the chart's is rounded upward: the chart does not say.\n",
         Chart::columns().join(", "),
     )
 }
