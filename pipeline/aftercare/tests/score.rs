@@ -192,16 +192,43 @@ fn every_value_set_equals_its_vectors() {
         (files[1], ["eq-5d-3l", "--value-set", "mvh-a1"], "uk_mvh_a1_dolan1997"),
     ] {
         let Some(text) = data(file) else { return };
-        let (_, states) = rows(&text);
-        let mut input = "mobility,self-care,activities,pain,anxiety\n".to_owned();
-        for row in &states {
-            let levels: Vec<String> = row["state"].chars().map(String::from).collect();
-            input += &format!("{}\n", levels.join(","));
-        }
+        let (_, all) = rows(&text);
+        let all: Vec<&Row> = all.iter().collect();
         let expected = &[("score", column)];
         let vectors = Vectors { file, args: &args, expected, ..Vectors::PLAIN };
-        vectors.compare(&input, &states.iter().collect::<Vec<_>>());
+        vectors.compare(&states(&all), &all);
     }
+}
+
+#[test]
+fn value_sets_equal_the_tests_of_a_package() {
+    let Some(text) = data("eq5d_package_tests.csv") else { return };
+    let (_, tests) = rows(&text);
+    for ((set, country), args) in [
+        (("5L_VT", "China"), ["eq-5d-5l", "--value-set", "luo-2017"]),
+        (("5L_VT", "England"), ["eq-5d-5l", "--value-set", "devlin-2018"]),
+        (("5L_VT", "UK"), ["eq-5d-5l", "--value-set", "rowen-2026"]),
+        (("3L_TTO", "UK"), ["eq-5d-3l", "--value-set", "mvh-a1"]),
+    ] {
+        let of_set: Vec<&Row> = tests
+            .iter()
+            .filter(|row| (row["set"].as_str(), row["country"].as_str()) == (set, country))
+            .collect();
+        assert!(!of_set.is_empty(), "{set} {country}");
+        let expected = &[("score", "expected")];
+        let vectors = Vectors { file: "eq5d_package_tests.csv", args: &args, expected, ..Vectors::PLAIN };
+        vectors.compare(&states(&of_set), &of_set);
+    }
+}
+
+/// A file of the states of health, a column for each digit.
+fn states(rows: &[&Row]) -> String {
+    let mut text = "mobility,self-care,activities,pain,anxiety\n".to_owned();
+    for row in rows {
+        let levels: Vec<String> = row["state"].chars().map(String::from).collect();
+        text += &format!("{}\n", levels.join(","));
+    }
+    text
 }
 
 #[test]

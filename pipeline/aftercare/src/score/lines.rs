@@ -190,6 +190,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_csv_writer_writes_is_read_as_it_was() {
+        let pieces = ["", "1", "a,b", "say \"no\"", "\"", "two\nlines", "\r\n", "#1", "\u{e9}\u{6f22}"];
+        let all: Vec<[&str; 3]> = pieces
+            .iter()
+            .flat_map(|one| pieces.map(|two| pieces.map(|three| [*one, two, three])))
+            .flatten()
+            .collect();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["x", "y", "z"]).unwrap();
+        for row in &all {
+            writer.write_record(row).unwrap();
+        }
+        let found = read(&writer.into_inner().unwrap()).unwrap();
+        assert_eq!(found.len(), 729);
+        for ((_, cells, _), row) in found.iter().zip(&all) {
+            assert_eq!(cells[..], row.map(str::trim), "{row:?}");
+        }
+    }
+
+    #[test]
     fn a_quote_that_is_not_closed_is_named() {
         let error = read(b"a,b\n1,2\n\"3,4\n5,6\n").unwrap_err();
         assert_eq!(error.to_string(), "line 3: a quote is not closed");
