@@ -46,6 +46,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "vital-scores" 1,
     "reviews" 1,
     "late-readings" 2,
+    "late-readings" 3,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

@@ -35,7 +35,7 @@ pub use error::{Fault, Retry, StoreError};
 pub use ledger::{BillEntry, BillEvidence};
 pub use migrate::{Difference, Report};
 pub use output::OutputTable;
-pub use readings::{RawReading, ReadingRow, WindowsOfLength};
+pub use readings::{LateCheck, RawCheck, RawReading, RawStanding, ReadingRow, WindowsOfLength};
 pub use report::{DeadLetterReason, Freshness, IndexPoint, InstrumentScores, Outcomes, PatientIndices};
 pub use secrecy::SecretString;
 pub use store::Store;

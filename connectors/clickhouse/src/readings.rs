@@ -67,6 +67,37 @@ impl WindowsOfLength {
     }
 }
 
+/// The 5-minute windows that stand, beside the raw readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct RawCheck {
+    /// Windows with a reading, count.
+    pub windows: u64,
+    /// Raw readings, each once, count.
+    pub readings: u64,
+    /// Windows that count more readings than there are raw ones in them, count.
+    pub short: u64,
+}
+
+/// The windows that late readings belong to, beside those that were computed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct LateCheck {
+    /// Windows, hours and days that late readings belong to, count.
+    pub windows: u64,
+    /// Of those, not computed again since the newest late reading of theirs, count.
+    pub missing: u64,
+    /// Windows and hours computed again that do not count the raw readings there are. Count.
+    pub wrong: u64,
+}
+
+/// The raw readings of one partition of the topic of uploads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct RawStanding {
+    /// Readings, each once, count.
+    pub rows: u64,
+    /// The sum of their versions modulo 2^64.
+    pub version_sum: u64,
+}
+
 impl Store {
     /// Writes raw readings. Repeating it, in whole or in part, changes nothing.
     ///
@@ -76,7 +107,7 @@ impl Store {
         self.insert_rows::<ReadingRow<'static>>("readings", rows).await
     }
 
-    /// The readings of one metric of one device in those spans [start, start + `length_ms`) that begin at `starts`, each
+    /// The readings of one metric of one device within these spans (from, until exclusive; ms since 1970-01-01 UTC), each
     /// once, by time.
     ///
     /// # Errors
@@ -84,20 +115,20 @@ impl Store {
     pub async fn raw_readings(
         &self,
         (patient_id, metric, device_id): (&str, &str, &str),
-        starts: &[i64],
-        length_ms: i64,
+        spans: &[(i64, i64)],
     ) -> Result<Vec<RawReading>, StoreError> {
-        let Some((first, last)) = starts.iter().min().zip(starts.iter().max()) else { return Ok(Vec::new()) };
+        let (from, until): (Vec<i64>, Vec<i64>) = spans.iter().copied().unzip();
+        let Some((first, end)) = from.iter().min().zip(until.iter().max()) else { return Ok(Vec::new()) };
         let query = self
             .client
             .query_raw(include_str!("sql/raw_readings.sql"))
             .param("patient_id", patient_id)
             .param("metric", metric)
             .param("device_id", device_id)
-            .param("starts", starts)
+            .param("from", &from)
+            .param("until", &until)
             .param("first", first)
-            .param("end", last.saturating_add(length_ms))
-            .param("length_ms", length_ms);
+            .param("end", end);
         self.timed("read raw readings", query.fetch_all::<RawReading>()).await
     }
 
@@ -128,5 +159,33 @@ impl Store {
         let sql = include_str!("sql/windows_against_readings.sql");
         let query = self.client.query_raw(sql).param("patients", patients);
         self.timed("compute windows again", query.fetch_all::<WindowsOfLength>()).await
+    }
+
+    /// Compares the 5-minute windows that stand with the raw readings.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn check_raw(&self) -> Result<RawCheck, StoreError> {
+        let query = self.client.query_raw(include_str!("sql/check_raw.sql")).fetch_one::<RawCheck>();
+        self.timed("compare windows with raw readings", query).await
+    }
+
+    /// Compares the windows that late readings belong to with those that were computed again.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn check_late(&self) -> Result<LateCheck, StoreError> {
+        let query = self.client.query_raw(include_str!("sql/check_late.sql")).fetch_one::<LateCheck>();
+        self.timed("compare late readings with their windows", query).await
+    }
+
+    /// What the raw readings of one partition of the topic of uploads come to, of uploads before an offset.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn raw_standing(&self, partition: i32, before: i64) -> Result<RawStanding, StoreError> {
+        let query = self.client.query_raw(include_str!("sql/raw_standing.sql"));
+        let query = query.param("partition", partition).param("before", before).fetch_one::<RawStanding>();
+        self.timed("sum up the raw readings", query).await
     }
 }

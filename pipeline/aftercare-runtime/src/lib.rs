@@ -11,6 +11,7 @@ mod decode;
 pub mod error;
 mod follow;
 mod input;
+pub mod late;
 mod ledger;
 pub mod output;
 pub mod raw;

@@ -4,8 +4,8 @@ use aftercare_core::facts::Source;
 use aftercare_core::metric::Metric;
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
-use aftercare_core::vital::{SLOTS_PER_HOUR, VitalFact, WindowRow, hour_of};
-use aftercare_core::window::{Micros, ReadingVerdict, window_of, window_start};
+use aftercare_core::vital::{Late, SLOTS_PER_HOUR, VitalFact, WindowRow, hour_of};
+use aftercare_core::window::{ReadingVerdict, window_of};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
 use aftercare_stream::changelog::State;
@@ -19,7 +19,7 @@ use crate::state::{
     WindowKey, key, operation,
 };
 use crate::task::Task;
-use crate::topics::{LATE_READINGS, READING_RECEIPTS, WINDOWS};
+use crate::topics::{READING_RECEIPTS, WINDOWS};
 
 /// What one upload asks for beyond its windows.
 #[derive(Default)]
@@ -144,7 +144,13 @@ impl<L: TaskLog> Task<L> {
         let newest = self.state.device(device_no).series_of(metric.position()).and_then(|s| s.windows.back());
         let in_newest = newest.is_some_and(|w| w.index == index);
         if !in_newest && !self.make_live(device_no, window, head.source as u8)? {
-            self.late(device_no, metric, value, reading.measured_at, head)?;
+            let late = Late {
+                measured_at: Instant(reading.measured_at),
+                value: value.millionths(),
+                stored_at: Instant(self.state.meta.tick),
+                source: head.source as u8,
+            };
+            self.late(device_no, metric, late)?;
             return Ok(ReadingOutcome::Late);
         }
         let (state, tx) = (&mut self.state, &mut self.tx);
@@ -279,41 +285,6 @@ impl<L: TaskLog> Task<L> {
             p90: any.then_some(row.p90),
             coverage: Some(row.coverage),
             in_range: row.in_range,
-        })
-    }
-
-    fn late(
-        &mut self,
-        no: DeviceNo,
-        metric: Metric,
-        value: Micros,
-        measured_at: i64,
-        head: &wire::WearableHead<'_>,
-    ) -> Result<(), TaskError> {
-        let device = self.state.device(no);
-        let patient = self.state.patient(device.patient);
-        let tick = self.state.meta.tick;
-        let began_at = window_start(window_of(Instant(measured_at)).0);
-        let who = patient.patient.attribution_at(began_at);
-        let time_zone = patient.patient.time_zone_at(began_at);
-        self.pen.row(&mut self.log, &mut self.counted, LATE_READINGS, &patient.id, |version| {
-            wire::LateReading {
-                version,
-                patient_id: &patient.id,
-                device_id: device.ids().1,
-                metric: metric.name(),
-                unit: metric.unit(),
-                value: value.to_units(),
-                measured_at,
-                stored_at: tick,
-                source: head.source.as_str(),
-                organisation: who.organisation,
-                care_team: who.care_team,
-                clinician_id: who.clinician_id,
-                manufacturer: who.manufacturer,
-                procedure: who.procedure,
-                time_zone,
-            }
         })
     }
 

@@ -271,6 +271,8 @@ impl<L: TaskLog> Task<L> {
                 self.state.warm_wearers(readings.filter_map(|record| codec::peek_wearer(record.value)));
             }
             self.begin();
+            // Before it is taken: what it writes may say up to where all was taken.
+            self.state.meta.advance(record.topic, record.offset.next());
             match record.topic {
                 CONTRACTS => learn(&mut self.library, &record),
                 CURVE_EDITIONS => learn_edition(&mut self.curves, &record, &mut published),
@@ -281,7 +283,6 @@ impl<L: TaskLog> Task<L> {
                 }
             }
             self.backlog.note(record.topic, record.produced_at, polled_at);
-            self.state.meta.advance(record.topic, record.offset.next());
         }
         self.judge_anew(&published)?;
         let caught_up = batch.len() <= self.config.commit_records_small;

@@ -157,6 +157,9 @@ impl<L: TaskLog> Task<L> {
             return Ok(());
         };
         self.write_window(no, metric, &row)?;
+        if let Some(late) = self.state.vitals.get(patient.0).and_then(|book| book.late_in(key, day)) {
+            self.late_again(no, metric, &late)?;
+        }
         let over = ended || day.end <= Instant(self.state.meta.tick);
         if !self.state.vitals.get(patient.0).is_some_and(|book| book.is_issued(key, day, over)) {
             self.state.vitals.change(&mut self.tx, patient.0, |book| book.issued(key, day, over));
@@ -241,12 +244,15 @@ impl<L: TaskLog> Task<L> {
         }
         let who = self.state.patient(patient).patient.clone();
         let zones = &mut self.zones;
-        let placed = self.state.vitals.change(&mut self.tx, patient.0, |book| {
+        let (placed, late) = self.state.vitals.change(&mut self.tx, patient.0, |book| {
             book.place(|quarter| {
                 let hour = quarter.floor_to(Millis(HOUR_MS));
                 zones.of(who.time_zone_at(hour)).day_span(quarter)
             })
         });
+        for (series, late) in late {
+            self.late_again(DeviceNo(series.device), series.metric, &late)?;
+        }
         for series in placed {
             self.longer_is_due(DeviceNo(series.device));
             self.end_days(DeviceNo(series.device), series.metric)?;
@@ -254,13 +260,17 @@ impl<L: TaskLog> Task<L> {
         Ok(())
     }
 
+    /// Up to when all hours of the series have ended for good.
+    pub(crate) fn ended_until(&self, no: DeviceNo, metric: Metric) -> Instant {
+        let series = self.state.device(no).series_of(metric.position()).expect("the series exists");
+        let live = series.windows.front().map_or(series.closed_through + 1, |first| first.index);
+        window_start(live.min(series.closed_through.saturating_add(1)))
+    }
+
     /// After hours of a series ended: issues the days that ended with them for the last time.
     pub(crate) fn end_days(&mut self, no: DeviceNo, metric: Metric) -> Result<(), TaskError> {
-        let device = self.state.device(no);
-        let (patient, key) = (device.patient, SeriesKey { device: no.0, metric });
-        let series = device.series_of(metric.position()).expect("the series exists");
-        let live = series.windows.front().map_or(series.closed_through + 1, |first| first.index);
-        let until = window_start(live.min(series.closed_through.saturating_add(1)));
+        let (patient, key) = (self.state.device(no).patient, SeriesKey { device: no.0, metric });
+        let until = self.ended_until(no, metric);
         let Some(book) = self.state.vitals.get(patient.0) else { return Ok(()) };
         let ended: Vec<(Day, bool)> = book.days_until(key, until).collect();
         for (day, done) in ended {

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/late.rs"]
+mod late;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -157,6 +160,9 @@ fn actual(broker: &MemoryBroker) -> Actual {
                 add(topic.name, row.map(|(_, row)| &**row).or(record.value.as_deref()));
             }
         }
+    }
+    for partition in 0..PARTITIONS {
+        late::compute_again(broker, partition, &Library::builtin(), &mut actual);
     }
     actual
 }

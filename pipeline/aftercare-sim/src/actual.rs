@@ -174,6 +174,8 @@ pub struct Actual {
     pub alert_rows: BTreeMap<String, Vec<(u64, i32)>>,
     /// Windows.
     pub windows: Rows<WindowKey, ExpectedWindow>,
+    /// Windows computed again after late readings; `None`: nobody did, and nothing is said about them.
+    pub late_windows: Option<Rows<WindowKey, ExpectedWindow>>,
     /// Records and readings.
     pub counts: Rows<CountKey, (u64, u64)>,
     /// Readings that came too late for their window.
@@ -354,20 +356,14 @@ impl Actual {
 
     /// Takes a window row.
     pub fn add_window(&mut self, row: &wire::Window) {
-        let (patient, device) = (row.patient_id.to_owned(), row.device_id.to_owned());
-        let key = (patient, device, row.metric.to_owned(), row.window_start, row.length_s);
-        let window = ExpectedWindow {
-            readings: row.readings,
-            mean: row.mean,
-            sd: row.sd,
-            min: row.min,
-            max: row.max,
-            quantiles: [row.p10, row.p50, row.p90].map(|value| value.unwrap_or(f64::INFINITY)),
-            coverage: row.coverage.unwrap_or(f64::INFINITY),
-            in_range: row.in_range,
-            values: 0,
-        };
+        let (key, window) = window(row);
         self.windows.add(key, row.version, window);
+    }
+
+    /// Takes the row of a window that was computed again after late readings.
+    pub fn add_late_window(&mut self, row: &wire::Window) {
+        let (key, window) = window(row);
+        self.late_windows.get_or_insert_default().add(key, row.version, window);
     }
 
     /// Takes a row of counts.
@@ -393,6 +389,22 @@ impl Actual {
     pub fn add_run(&mut self, run: Run) {
         self.coverage.insert(run);
     }
+}
+
+fn window(row: &wire::Window) -> (WindowKey, ExpectedWindow) {
+    let (patient, device) = (row.patient_id.to_owned(), row.device_id.to_owned());
+    let window = ExpectedWindow {
+        readings: row.readings,
+        mean: row.mean,
+        sd: row.sd,
+        min: row.min,
+        max: row.max,
+        quantiles: [row.p10, row.p50, row.p90].map(|value| value.unwrap_or(f64::INFINITY)),
+        coverage: row.coverage.unwrap_or(f64::INFINITY),
+        in_range: row.in_range,
+        values: 0,
+    };
+    ((patient, device, row.metric.to_owned(), row.window_start, row.length_s), window)
 }
 
 fn attribution(texts: [Option<&str>; 5]) -> Attribution {

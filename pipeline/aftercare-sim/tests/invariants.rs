@@ -14,7 +14,7 @@ use aftercare_schemas::wire::{
 };
 use aftercare_sim::actual::{Actual, Run};
 use aftercare_sim::invariants::{self, Violation};
-use aftercare_sim::reference::{Expected, ExpectedScore, Reference};
+use aftercare_sim::reference::{Expected, ExpectedScore, ExpectedWindow, Reference, WindowKey};
 use aftercare_sim::world::{Settings, World};
 
 static EXPECTED: LazyLock<Expected> = LazyLock::new(|| {
@@ -60,33 +60,8 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
     for (score_id, s) in &expected.scores {
         add(Row::Score(Box::new(score_row(score_id, s))));
     }
-    for ((patient_id, device_id, metric, window_start, length_s), w) in &expected.windows {
-        add(Row::Window(Window {
-            version: 1,
-            patient_id,
-            device_id,
-            metric,
-            unit: "",
-            window_start: *window_start,
-            length_s: *length_s,
-            readings: w.readings,
-            mean: w.mean,
-            sd: w.sd,
-            min: w.min,
-            max: w.max,
-            stored_at: 0,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
-            manufacturer: None,
-            procedure: None,
-            source: "simulated",
-            p10: Some(w.quantiles[0]),
-            p50: Some(w.quantiles[1]),
-            p90: Some(w.quantiles[2]),
-            coverage: Some(w.coverage),
-            in_range: w.in_range,
-        }));
+    for (key, w) in &expected.windows {
+        add(Row::Window(window_row(key, w)));
     }
     for ((patient_id, device_id), c) in &expected.readings {
         let counted = [
@@ -111,6 +86,38 @@ fn run(change: &mut dyn FnMut(&mut Row)) -> Actual {
         }
     }
     actual
+}
+
+fn window_row<'a>(
+    (patient_id, device_id, metric, start, length_s): &'a WindowKey,
+    w: &ExpectedWindow,
+) -> Window<'a> {
+    Window {
+        version: 1,
+        patient_id,
+        device_id,
+        metric,
+        unit: "",
+        window_start: *start,
+        length_s: *length_s,
+        readings: w.readings,
+        mean: w.mean,
+        sd: w.sd,
+        min: w.min,
+        max: w.max,
+        stored_at: 0,
+        organisation: None,
+        care_team: None,
+        clinician_id: None,
+        manufacturer: None,
+        procedure: None,
+        source: "simulated",
+        p10: Some(w.quantiles[0]),
+        p50: Some(w.quantiles[1]),
+        p90: Some(w.quantiles[2]),
+        coverage: Some(w.coverage),
+        in_range: w.in_range,
+    }
 }
 
 enum Row<'a> {
@@ -369,9 +376,40 @@ fn late_readings_excuse_their_window_only() {
         manufacturer: None,
         procedure: None,
         time_zone: None,
+        day_from: None,
+        day_until: None,
+        elsewhere_hours: Vec::new(),
+        taken_before: None,
     });
     actual.add_reading_receipt(&count_row(patient_id, device_id, "late", "", 0, 1));
     assert!(invariants::check_all(&EXPECTED, &actual).is_empty());
+
+    // Computed again, its windows hold it: all three of them, and no other reading.
+    let reached: Vec<_> = EXPECTED
+        .windows
+        .iter()
+        .filter(|((patient, device, of, from, length_s), _)| {
+            (patient, device, of) == (patient_id, device_id, metric)
+                && (*from..*from + i64::from(*length_s) * 1000).contains(start)
+        })
+        .map(|(key, want)| window_row(key, want))
+        .collect();
+    assert_eq!(reached.len(), 3);
+    let late = [invariants::LATE_READINGS_REACH_THEIR_WINDOWS];
+    for window in &reached {
+        actual.add_late_window(window);
+        let violated = names(&invariants::check_all(&EXPECTED, &actual));
+        let is_last = window == &reached[2];
+        assert_eq!(violated, if is_last { &[][..] } else { &late[..] });
+    }
+    let damages: [fn(&mut Window); 3] = [|w| w.readings -= 1, |w| w.mean += 0.01, |w| w.window_start += 1];
+    for damage in damages {
+        let mut damaged = Window { version: 2, ..reached[0].clone() };
+        damage(&mut damaged);
+        actual.add_late_window(&damaged);
+        assert_eq!(names(&invariants::check_all(&EXPECTED, &actual)), late);
+        actual.add_late_window(&Window { version: 2, ..reached[0].clone() });
+    }
 }
 
 #[test]

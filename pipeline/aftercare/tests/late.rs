@@ -1,5 +1,5 @@
-//! A reading that comes a week late changes exactly its window, through real engines: twice delivered it changes nothing
-//! more, and neither does a death between any two steps.
+//! A reading that comes a week late changes exactly its window, its hour and its day, through real engines: twice
+//! delivered it changes nothing more, and neither does a death between any two steps.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -89,12 +89,37 @@ impl Watch<'_> {
     }
 }
 
+/// Where the patient lives: midnight there is within an hour of UTC.
+const ZONE: &str = "Asia/Kathmandu";
+
+/// Windows that differ from what ClickHouse says of the raw readings, of all three lengths.
+fn differing() -> String {
+    let columns = "window_start, length_s, readings, round(mean, 6), min, max";
+    let told = format!("SELECT {columns} FROM windows_current WHERE readings > 0");
+    let raw = |start: &str, length_s: &str| {
+        format!(
+            "SELECT toDateTime64({start}, 3, 'UTC') AS begin, toUInt32({length_s}), toUInt32(count()), \
+             round(avg(value), 6), min(value), max(value) FROM readings FINAL GROUP BY begin"
+        )
+    };
+    let day = format!("toStartOfDay(measured_at, '{ZONE}')");
+    let all = [
+        raw("toStartOfFiveMinutes(measured_at)", "300"),
+        raw("toStartOfHour(measured_at)", "3600"),
+        raw(&day, "86400"),
+    ];
+    let all = all.join(" UNION ALL ");
+    format!(
+        "SELECT (SELECT count() FROM (({told}) EXCEPT ({all}))), (SELECT count() FROM (({all}) EXCEPT ({told})))"
+    )
+}
+
 fn wall_clock() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 #[test]
-fn a_reading_a_week_late_changes_exactly_its_window() {
+fn a_reading_a_week_late_changes_exactly_its_window_its_hour_and_its_day() {
     let stack = Stack::start(2, "[sink]\nflush_ms = 50");
     let now = wall_clock();
     let week_ago = (now - WEEK_MS).div_euclid(WINDOW_MS) * WINDOW_MS;
@@ -113,6 +138,7 @@ fn a_reading_a_week_late_changes_exactly_its_window() {
             effective_at: week_ago,
             manufacturer: Some("m-alpha"),
             treated_at: Some(week_ago),
+            time_zone: Some(ZONE),
             ..nobody()
         },
     );
@@ -139,9 +165,12 @@ fn a_reading_a_week_late_changes_exactly_its_window() {
     let untouched = count - 1;
     assert_eq!(watch.stands(untouched), before[usize::try_from(untouched).unwrap()]);
     assert_eq!(sql(&stack, all), windows, "each window once");
-    assert_eq!(sql(&stack, "SELECT count() FROM late_windows FINAL"), (POINTS.len() + 1).to_string());
+    let late = "SELECT count() FROM late_windows FINAL WHERE length_s = 300";
+    assert_eq!(sql(&stack, late), (POINTS.len() + 1).to_string());
+    watch.wait_for("hours and days", &differing(), "0\t0", &serve);
+    a_day_goes_on_after_a_late_reading(&watch, &serve);
     let raw = sql(&stack, "SELECT count(), uniqExact(metric, measured_at) FROM readings FINAL");
-    let readings = 2 * count + 1 + 1 + i64::try_from(POINTS.len()).unwrap();
+    let readings = 2 * count + 1 + 1 + i64::try_from(POINTS.len()).unwrap() + 3;
     assert_eq!(raw, format!("{readings}\t{readings}"));
     let audit = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
@@ -153,7 +182,9 @@ const WITH_LATE: &str = "3\t74\t20.880613\t60\t98\t60\t64\t98\t0.6";
 fn it_changes_its_window(watch: &Watch<'_>, serve: &Instance) {
     // Twice in one upload, with another value: the first counts.
     watch.upload(&[(watch.window(0) + 130_000, 98.0), (watch.window(0) + 130_000, 40.0)]);
-    watch.wait_for("the late window", "SELECT count() FROM late_windows FINAL", "1", serve);
+    let lengths =
+        "SELECT groupArray(length_s) FROM (SELECT length_s FROM late_windows FINAL ORDER BY length_s)";
+    watch.wait_for("the late windows", lengths, "[300,3600,86400]", serve);
     let stands = watch.stands(0);
     assert!(stands.starts_with(WITH_LATE) && stands.ends_with("\t/min\tlive\tm-alpha"), "{stands}");
 }
@@ -167,6 +198,18 @@ fn delivered_again_it_changes_nothing(watch: &Watch<'_>, serve: &Instance) {
     assert_eq!(watch.stands(0), before);
 }
 
+/// A day that a reading reaches while it lasts has what comes after that reading too.
+fn a_day_goes_on_after_a_late_reading(watch: &Watch<'_>, serve: &Instance) {
+    let now = wall_clock();
+    watch.upload(&[(now - 50_000, 71.0)]);
+    watch.upload(&[(now - 5 * 3_600_000, 99.0)]);
+    watch.wait_for("the day with its late reading", &differing(), "0\t0", serve);
+    watch.upload(&[(now - 40_000, 72.0)]);
+    let newest = "SELECT count() FROM readings FINAL WHERE value = 72";
+    watch.wait_for("the newest reading", newest, "1", serve);
+    watch.wait_for("the day that went on", &differing(), "0\t0", serve);
+}
+
 /// A reading for the n-th window, on whose way the process dies; a new one takes over.
 fn a_death_changes_nothing(watch: &Watch<'_>, n: i64, point: &str) -> Instance {
     let mut dying = watch.stack.serve("dying", &[("AFTERCARE_KILL_POINT", point)]);
@@ -175,7 +218,8 @@ fn a_death_changes_nothing(watch: &Watch<'_>, n: i64, point: &str) -> Instance {
     assert_eq!(ended.signal(), Some(9), "{point}: {}", dying.log_tail());
     let serve = watch.stack.serve("serve", &[]);
     let rows = format!(
-        "SELECT count() FROM late_windows FINAL WHERE window_start = fromUnixTimestamp64Milli({})",
+        "SELECT count() FROM late_windows FINAL \
+         WHERE length_s = 300 AND window_start = fromUnixTimestamp64Milli({})",
         watch.window(n)
     );
     watch.wait_for(point, &rows, "1", &serve);

@@ -180,6 +180,14 @@ pub struct LateReading<'a> {
     pub procedure: Option<&'a str>,
     #[serde(borrow)]
     pub time_zone: Option<&'a str>,
+    #[serde(default)]
+    pub day_from: Option<i64>,
+    #[serde(default)]
+    pub day_until: Option<i64>,
+    #[serde(default)]
+    pub elsewhere_hours: Vec<i64>,
+    #[serde(default)]
+    pub taken_before: Option<i64>,
 }
 
 /// Header `aftercare.dead-letter` of stream `dead-letters`.

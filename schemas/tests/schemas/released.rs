@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Units that are no UCUM code: what they mean is said here and in the field's doc.
-const UNITS_IN_WORDS: [&str; 9] = [
+const UNITS_IN_WORDS: [&str; 10] = [
     "none",
     "ms since 1970-01-01 UTC",
+    "h since 1970-01-01 UTC",
     "d since 1970-01-01 UTC",
     "calendar year",
     "as named in the field unit",

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     4 "0004_raw_readings"
     5 "0005_analysts"
     6 "0006_page_views"
+    7 "0007_late_days"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");
 const EXPECTED: &str = include_str!("../../../../schemas/clickhouse/expected.json");

@@ -6,8 +6,15 @@ use aftercare_clickhouse::{Difference, Retry, Store, StoreError};
 
 use crate::support::{client, migrated, one, reader_of_shared, run, store};
 
-const ALL: [&str; 6] =
-    ["0001_outputs", "0002_views", "0003_care", "0004_raw_readings", "0005_analysts", "0006_page_views"];
+const ALL: [&str; 7] = [
+    "0001_outputs",
+    "0002_views",
+    "0003_care",
+    "0004_raw_readings",
+    "0005_analysts",
+    "0006_page_views",
+    "0007_late_days",
+];
 
 /// What the migrations give is written down in `expected.json`, as this server prints it. After a new migration:
 /// `UPDATE_EXPECTED=1 cargo test -p aftercare-clickhouse --test it`.

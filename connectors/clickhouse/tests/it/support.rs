@@ -259,6 +259,10 @@ pub(crate) fn late_reading(version: u64, measured_at: i64) -> wire::LateReading<
         manufacturer: None,
         procedure: None,
         time_zone: None,
+        day_from: None,
+        day_until: None,
+        elsewhere_hours: Vec::new(),
+        taken_before: None,
     }
 }
 

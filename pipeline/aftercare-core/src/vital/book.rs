@@ -40,6 +40,19 @@ pub struct SeriesKey {
     pub metric: Metric,
 }
 
+/// A reading that came after its window had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// When it was measured.
+    pub measured_at: Instant,
+    /// Millionths of the metric's unit.
+    pub value: i64,
+    /// The tick at which it came.
+    pub stored_at: Instant,
+    /// Where it comes from, by the caller's number.
+    pub source: u8,
+}
+
 /// A day of a series that may still change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct OpenDay {
@@ -54,6 +67,8 @@ struct OpenDay {
     issued: bool,
     /// It was over when it was last issued.
     judged: bool,
+    /// A reading that came after its window had ended: the first of the day.
+    late: Option<Late>,
 }
 
 /// Readings that have ended before the patient was enrolled, so that nobody knows in which zone their day is.
@@ -64,6 +79,14 @@ struct Unplaced {
     /// Since 1970 UTC: wherever people live, days begin with a quarter of an hour.
     quarter: i64,
     readings: Summary,
+    /// A reading that came after its window had ended: the first of the quarter.
+    late: Option<Late>,
+}
+
+impl Unplaced {
+    fn key(&self) -> (u32, u8, i64) {
+        (self.device, self.metric, self.quarter)
+    }
 }
 
 /// The value of one day of one device.
@@ -121,20 +144,35 @@ impl VitalBook {
     /// Keeps 5-minute windows (index, readings; in ascending order) that have ended while nobody knows in which day they
     /// lie.
     pub fn add_unplaced<'p>(&mut self, series: SeriesKey, windows: impl Iterator<Item = (i64, &'p Points)>) {
-        let (device, metric) = (series.device, series.metric.position());
         for (index, points) in windows {
-            let quarter = window_start(index).0.div_euclid(QUARTER_MS);
-            let key = (device, metric, quarter);
-            let place = |known: &Unplaced| (known.device, known.metric, known.quarter);
-            match self.unplaced.binary_search_by_key(&key, place) {
-                Ok(at) => self.unplaced[at].readings.add([points]),
-                Err(at) => {
-                    let readings = Summary::of([points]);
-                    self.unplaced.insert(at, Unplaced { device, metric, quarter, readings });
-                }
-            }
+            self.unplaced(series, window_start(index)).readings.add([points]);
         }
-        let own = |known: &Unplaced| (known.device, known.metric) == (device, metric);
+        self.limit_unplaced(series);
+    }
+
+    /// Keeps a reading that came late while nobody knows in which day it lies.
+    pub fn add_late_unplaced(&mut self, series: SeriesKey, late: Late) {
+        self.unplaced(series, late.measured_at).late.get_or_insert(late);
+        self.limit_unplaced(series);
+    }
+
+    fn unplaced(&mut self, series: SeriesKey, at: Instant) -> &mut Unplaced {
+        let (device, metric) = (series.device, series.metric.position());
+        let quarter = at.0.div_euclid(QUARTER_MS);
+        let place = match self.unplaced.binary_search_by_key(&(device, metric, quarter), Unplaced::key) {
+            Ok(place) => place,
+            Err(place) => {
+                let new = Unplaced { device, metric, quarter, readings: Summary::default(), late: None };
+                self.unplaced.insert(place, new);
+                place
+            }
+        };
+        &mut self.unplaced[place]
+    }
+
+    fn limit_unplaced(&mut self, series: SeriesKey) {
+        let key = (series.device, series.metric.position());
+        let own = |known: &Unplaced| (known.device, known.metric) == key;
         if self.unplaced.iter().filter(|known| own(known)).count() > UNPLACED_MAX
             && let Some(oldest) = self.unplaced.iter().position(own)
         {
@@ -148,17 +186,43 @@ impl VitalBook {
         !self.unplaced.is_empty()
     }
 
-    /// Puts what waited into days, by `day_of` (of the beginning of a quarter of an hour). Answers the series.
-    pub fn place(&mut self, mut day_of: impl FnMut(Instant) -> Day) -> Vec<SeriesKey> {
-        let mut placed = Vec::new();
+    /// Puts what waited into days, by `day_of` (of the beginning of a quarter of an hour). Answers the series, each once,
+    /// and the late readings among it.
+    pub fn place(
+        &mut self,
+        mut day_of: impl FnMut(Instant) -> Day,
+    ) -> (Vec<SeriesKey>, Vec<(SeriesKey, Late)>) {
+        let (mut placed, mut late) = (Vec::new(), Vec::new());
         for waited in std::mem::take(&mut self.unplaced) {
             let Some(metric) = Metric::at(waited.metric) else { continue };
             let series = SeriesKey { device: waited.device, metric };
-            self.add_ended(series, day_of(Instant(waited.quarter * QUARTER_MS)), &waited.readings, true);
+            let day = day_of(Instant(waited.quarter * QUARTER_MS));
+            if waited.readings.readings() > 0 {
+                self.add_ended(series, day, &waited.readings, true);
+            }
+            if let Some(reading) = waited.late {
+                self.add_late(series, day, reading);
+                late.push((series, reading));
+            }
             placed.push(series);
         }
         placed.dedup();
-        placed
+        (placed, late)
+    }
+
+    /// A reading came late for a day that may still change. Whenever a row of the day is issued from now on, that
+    /// reading is missing in it.
+    pub fn add_late(&mut self, series: SeriesKey, day: Day, late: Late) {
+        let is_known = self.find(series, day).is_some();
+        let open = self.open_day(series, day);
+        open.late.get_or_insert(late);
+        open.dirty &= is_known;
+    }
+
+    /// A reading that came late for the day, if there is one.
+    #[must_use]
+    pub fn late_in(&self, series: SeriesKey, day: Day) -> Option<Late> {
+        self.find(series, day)?.late
     }
 
     fn open_day(&mut self, series: SeriesKey, day: Day) -> &mut OpenDay {
@@ -168,7 +232,8 @@ impl VitalBook {
             Err(at) => {
                 let (device, metric, day) = key;
                 let ended = Summary::default();
-                let new = OpenDay { device, metric, day, ended, dirty: true, issued: false, judged: false };
+                let (dirty, issued, judged, late) = (true, false, false, None);
+                let new = OpenDay { device, metric, day, ended, dirty, issued, judged, late };
                 self.open.insert(at, Box::new(new));
                 at
             }

@@ -118,11 +118,11 @@ pub fn by_day<'p>(zone: &Zone, windows: impl Iterator<Item = (i64, &'p Points)>)
 }
 
 /// The rows of all windows of these readings of one metric of one device: 5 minutes, hours, days, each by time. Of
-/// several readings of the same moment the first one counts. `zone` says where the patient is at the beginning of an
-/// hour.
-pub fn windows_of<'z>(
+/// several readings of the same moment the first one counts. `day_of` says in which day a 5-minute window lies, where it
+/// is known and asked for.
+pub fn windows_of(
     readings: impl IntoIterator<Item = (Instant, Micros)>,
-    mut zone: impl FnMut(Instant) -> &'z Zone,
+    mut day_of: impl FnMut(i64) -> Option<Day>,
     target: Target,
 ) -> Vec<WindowRow> {
     let mut windows: BTreeMap<i64, Points> = BTreeMap::new();
@@ -130,26 +130,22 @@ pub fn windows_of<'z>(
         let (index, offset_ms) = window_of(measured_at);
         windows.entry(index).or_default().insert(offset_ms, value);
     }
-    let mut rows: Vec<_> =
-        windows.iter().filter_map(|(index, points)| WindowRow::of_points(*index, points, target)).collect();
-    let mut hours: BTreeMap<i64, Vec<(i64, &Points)>> = BTreeMap::new();
+    let mut hours: BTreeMap<i64, Vec<&Points>> = BTreeMap::new();
+    let mut days: BTreeMap<Day, Vec<&Points>> = BTreeMap::new();
     for (index, points) in &windows {
-        hours.entry(hour_of(*index)).or_default().push((*index, points));
-    }
-    let mut days: BTreeMap<Day, Summary> = BTreeMap::new();
-    for (hour, windows) in hours {
-        let start = hour_start(hour);
-        let summary = Summary::of(windows.iter().map(|(_, points)| *points));
-        rows.extend(WindowRow::of_summary(start, Millis(HOUR_MS), &summary, target));
-        for (day, summary) in by_day(zone(start), windows.into_iter()) {
-            days.entry(day).or_default().merge(&summary);
+        hours.entry(hour_of(*index)).or_default().push(points);
+        if let Some(day) = day_of(*index) {
+            days.entry(day).or_default().push(points);
         }
     }
-    let day = |(day, summary): (&Day, &Summary)| {
-        WindowRow::of_summary(day.start, day.end.since(day.start), summary, target)
-    };
-    rows.extend(days.iter().filter_map(day));
-    rows
+    let of_points = windows.iter().filter_map(|(index, points)| WindowRow::of_points(*index, points, target));
+    let of_hours = hours.into_iter().filter_map(|(hour, points)| {
+        WindowRow::of_summary(hour_start(hour), Millis(HOUR_MS), &Summary::of(points), target)
+    });
+    let of_days = days.into_iter().filter_map(|(day, points)| {
+        WindowRow::of_summary(day.start, day.end.since(day.start), &Summary::of(points), target)
+    });
+    of_points.chain(of_hours).chain(of_days).collect()
 }
 
 #[cfg(test)]
@@ -162,6 +158,10 @@ mod tests {
         (Instant(MIDNIGHT_UTC + minutes * 60_000), Micros::from_units(value).unwrap())
     }
 
+    fn day_in(zone: &Zone) -> impl Fn(i64) -> Option<Day> {
+        |index| Some(zone.day_span(window_start(index)))
+    }
+
     #[test]
     #[allow(clippy::float_cmp, reason = "exact by construction")]
     fn five_minutes_hours_and_days_hold_the_same_readings() {
@@ -170,7 +170,7 @@ mod tests {
             .collect();
         let target = Micros::from_units(60.5).zip(Micros::from_units(61.0));
         let utc = Zone::UTC;
-        let rows = windows_of(readings, |_| &utc, target);
+        let rows = windows_of(readings, day_in(&utc), target);
         let of = |length_s| rows.iter().filter(move |row| row.length_s == length_s);
         assert_eq!([300, 3_600, 86_400].map(|length| of(length).count()), [120, 30, 2]);
         for length in [300, 3_600, 86_400] {
@@ -191,7 +191,7 @@ mod tests {
         // Midnight in Kathmandu is 18:15 UTC, within an hour of UTC.
         let kathmandu = Zone::named("Asia/Kathmandu").unwrap();
         let readings = [at(18 * 60 + 14, 1.0), at(18 * 60 + 15, 2.0), at(18 * 60 + 59, 3.0)];
-        let rows = windows_of(readings, |_| &kathmandu, None);
+        let rows = windows_of(readings, day_in(&kathmandu), None);
         let days: Vec<_> =
             rows.iter().filter(|row| row.length_s == 86_400).map(|row| row.stats.readings).collect();
         assert_eq!(days, [1, 2]);
@@ -202,7 +202,7 @@ mod tests {
     fn the_day_on_which_clocks_go_back_has_25_hours() {
         let berlin = Zone::named("Europe/Berlin").unwrap();
         let noon = Instant(1_730_026_800_000);
-        let rows = windows_of([(noon, Micros::from_units(1.0).unwrap())], |_| &berlin, None);
+        let rows = windows_of([(noon, Micros::from_units(1.0).unwrap())], day_in(&berlin), None);
         assert_eq!(rows.last().map(|row| row.length_s), Some(25 * 3_600));
     }
 }

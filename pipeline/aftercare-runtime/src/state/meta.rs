@@ -59,6 +59,11 @@ impl Meta {
         self.positions.iter().map(|&(topic, at)| (TopicId(topic), ResumeAt(at))).collect()
     }
 
+    /// Where reading of the topic goes on.
+    pub(crate) fn position(&self, topic: TopicId) -> ResumeAt {
+        ResumeAt(self.positions.iter().find(|(known, _)| *known == topic.0).map_or(0, |(_, at)| *at))
+    }
+
     pub(crate) fn advance(&mut self, topic: TopicId, at: ResumeAt) {
         match self.positions.iter_mut().find(|(t, _)| *t == topic.0) {
             Some((_, known)) => *known = (*known).max(at.0),

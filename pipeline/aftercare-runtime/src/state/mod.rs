@@ -38,7 +38,7 @@ pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
 
 /// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
-const ENCODING: u8 = 2;
+const ENCODING: u8 = 3;
 
 /// How many wearers' memory is touched ahead.
 pub(crate) const WARM_WEARERS: usize = 16;

@@ -14,7 +14,9 @@ use crate::reference::{Expected, READINGS};
 
 pub use alerts::{CRITICAL_IS_ANSWERED_OR_ESCALATED, NO_ALERT_TWICE_PER_ONSET};
 pub use curves::{CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
-pub use readings::{EVERY_WINDOW_EQUALS_REFERENCE, NO_READING_COUNTED_TWICE};
+pub use readings::{
+    EVERY_WINDOW_EQUALS_REFERENCE, LATE_READINGS_REACH_THEIR_WINDOWS, NO_READING_COUNTED_TWICE,
+};
 pub use reviews::EVERY_VERDICT_EQUALS_REFERENCE;
 pub use scores::EVERY_SCORE_EQUALS_REFERENCE;
 
@@ -40,7 +42,7 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 12] = [
+pub const ALL: [(&str, Invariant); 13] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
@@ -49,6 +51,7 @@ pub const ALL: [(&str, Invariant); 12] = [
     (EDITIONS_EQUAL_CONTRIBUTIONS, curves::check_editions),
     (EVERY_VERDICT_EQUALS_REFERENCE, reviews::check),
     (EVERY_WINDOW_EQUALS_REFERENCE, readings::check_windows),
+    (LATE_READINGS_REACH_THEIR_WINDOWS, readings::check_late),
     (NO_READING_COUNTED_TWICE, readings::check_counts),
     (NO_ALERT_TWICE_PER_ONSET, |_, actual| alerts::check_onsets(actual)),
     (CRITICAL_IS_ANSWERED_OR_ESCALATED, |_, actual| alerts::check_answers(actual)),

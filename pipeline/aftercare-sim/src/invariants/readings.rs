@@ -10,6 +10,8 @@ use super::{Violation, violation};
 
 /// Each window holds what the reference holds, without those readings that came too late for it.
 pub const EVERY_WINDOW_EQUALS_REFERENCE: &str = "EveryWindowEqualsReference";
+/// What was computed again after late readings, and where nothing was what the task said last, holds all readings.
+pub const LATE_READINGS_REACH_THEIR_WINDOWS: &str = "LateReadingsReachTheirWindows";
 /// A reading is accepted once; every other copy of it is a duplicate, conflicting or late; none is lost.
 pub const NO_READING_COUNTED_TWICE: &str = "NoReadingCountedTwice";
 
@@ -49,6 +51,28 @@ pub(super) fn check_windows(expected: &Expected, actual: &Actual) -> Vec<Violati
             wrong("a window without its late readings has a wider range");
         }
     }
+    violations
+}
+
+pub(super) fn check_late(expected: &Expected, actual: &Actual) -> Vec<Violation> {
+    let Some(late) = &actual.late_windows else { return Vec::new() };
+    let wrong = |what: &str, key: &WindowKey| violation(LATE_READINGS_REACH_THEIR_WINDOWS, what, key);
+    let mut violations = Vec::new();
+    for (key, want) in &expected.windows {
+        match late.get(key).or_else(|| actual.windows.get(key)) {
+            None => violations.push(wrong("a window is missing", key)),
+            Some(have) if have.readings != want.readings => {
+                let what = format!("a window has {} readings of {}", have.readings, want.readings);
+                violations.push(wrong(&what, key));
+            }
+            Some(have) if !statistics_are_equal(want, have) => {
+                violations.push(wrong("a window has other statistics", key));
+            }
+            Some(_) => {}
+        }
+    }
+    let of_none = late.iter().filter(|(key, _)| !expected.windows.contains_key(*key));
+    violations.extend(of_none.map(|(key, _)| wrong("a window of no reading", key)));
     violations
 }
 

@@ -16,6 +16,7 @@ use aftercare_runtime::raw;
 use aftercare_runtime::task::learn;
 use aftercare_runtime::topics::{self, CONTRACTS, WEARABLE_READINGS};
 use aftercare_schemas::codec;
+use aftercare_schemas::wire::Reading;
 use aftercare_stream::log::Batch;
 use aftercare_stream::partitioner::partition_of;
 use tokio::runtime::Handle;
@@ -24,6 +25,8 @@ use super::documents;
 use super::faults::passing;
 use crate::config;
 
+/// The group that keeps up to where uploads are raw readings in ClickHouse.
+pub(crate) const GROUP: &str = "readings";
 /// At most this many records are taken by one poll.
 const POLL_RECORDS: usize = 2_048;
 /// With this many bytes read, they are inserted at once.
@@ -81,8 +84,7 @@ impl Raw {
     /// Runs until `stop` is set.
     pub(crate) fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let name = topics::name(WEARABLE_READINGS);
-        let (topic, ownership) =
-            (self.cluster.topic(name), Ownership::join(&self.cluster, "readings", name)?);
+        let (topic, ownership) = (self.cluster.topic(name), Ownership::join(&self.cluster, GROUP, name)?);
         let (mut drain, positions) = (Drain::open(&self.cluster, &[])?, ownership.positions());
         let (mut library, mut waiting) = (Library::default(), Waiting::default());
         let flush = Duration::from_millis(self.settings.flush_ms);
@@ -101,27 +103,28 @@ impl Raw {
             }
             waiting.add(batch, &self.stats);
             if waiting.bytes >= BYTES_MAX || waiting.since.is_some_and(|since| since.elapsed() >= flush) {
-                self.flush((&topic, &positions), std::mem::take(&mut waiting), &library, stop);
+                waiting = self.flush((&topic, &positions), waiting, &library, stop);
             }
         }
         Ok(())
     }
 
     /// Inserts everything that waits, then moves the positions. While ClickHouse does not answer, nothing more is read.
+    /// Answers what waits still: positions that could not be moved, which others wait for.
     fn flush(
         &self,
         (topic, positions): (&str, &GroupPositions),
         waiting: Waiting,
         library: &Library,
         stop: &AtomicBool,
-    ) {
+    ) -> Waiting {
         let rows = self.rows(&waiting.batches, library);
         passing("readings.inserting");
         while let Err(error) = self.insert(&rows) {
             self.stats.failures.fetch_add(1, Relaxed);
             tracing::warn!(%error, "raw readings not inserted, trying again");
             if stop.load(Relaxed) {
-                return;
+                return Waiting::default();
             }
             std::thread::park_timeout(RETRY);
         }
@@ -130,9 +133,9 @@ impl Raw {
         passing("readings.inserted");
         let moved: Vec<_> =
             waiting.positions.iter().map(|(partition, at)| (topic.to_owned(), *partition, *at)).collect();
-        if let Err(error) = positions.commit(&moved) {
-            tracing::warn!(%error, "positions not moved; these readings will be inserted again and replace themselves");
-        }
+        let Err(error) = positions.commit(&moved) else { return Waiting::default() };
+        tracing::warn!(%error, "positions not moved, trying again");
+        Waiting { positions: waiting.positions, since: Some(Instant::now()), ..Waiting::default() }
     }
 
     fn insert(&self, rows: &[ReadingRow<'_>]) -> Result<(), StoreError> {
@@ -140,38 +143,56 @@ impl Raw {
         chunks.try_for_each(|rows| self.runtime.block_on(self.store.insert_readings(rows)))
     }
 
-    /// The readings that a task takes by what they say. One that is not at home in its partition was sent on by the task
-    /// there; its copy is the one that counts.
     fn rows<'b>(&self, batches: &'b [KafkaBatch], library: &Library) -> Vec<ReadingRow<'b>> {
+        let admission = Admission { library, limits: &self.limits, partitions: self.partitions };
         let (mut rows, mut scratch) = (Vec::new(), Vec::new());
         for (batch, i) in batches.iter().flat_map(|batch| uploads(batch).map(move |i| (batch, i))) {
-            let (record, partition) = (batch.get(i), batch.partition(i));
-            let header = batch.header(i, codec::GUID_HEADER);
-            let size = record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
-            let Ok(head) = codec::each_reading(record.value, header.as_deref(), &mut scratch) else {
-                continue;
-            };
-            let is_home = partition_of(head.patient_id.as_bytes(), self.partitions) == partition;
-            if !is_home
-                || size > self.limits.record_bytes_max
-                || raw::refusal(&head, &scratch, &self.limits).is_some()
-            {
-                continue;
-            }
-            rows.extend(raw::admitted(library, &scratch).map(|reading| ReadingRow {
-                version: ReadingRow::version_of(record.offset.0),
-                patient_id: head.patient_id,
-                device_id: head.device_id,
-                metric: reading.metric.name(),
-                unit: reading.metric.unit(),
-                value: reading.value.to_units(),
-                measured_at: reading.measured_at.0,
-                partition,
-                offset: record.offset.0,
-                source: head.source.as_str(),
-            }));
+            admission.rows(batch, i, &mut scratch, &mut rows);
         }
         rows
+    }
+}
+
+/// Which readings are raw readings.
+pub(crate) struct Admission<'a> {
+    pub(crate) library: &'a Library,
+    pub(crate) limits: &'a Limits,
+    pub(crate) partitions: i32,
+}
+
+impl Admission<'_> {
+    /// Appends the readings of an upload that a task takes by what they say. One that is not at home in its partition was
+    /// sent on by the task there; its copy is the one that counts.
+    pub(crate) fn rows<'b>(
+        &self,
+        batch: &'b KafkaBatch,
+        i: usize,
+        scratch: &mut Vec<Reading<'b>>,
+        rows: &mut Vec<ReadingRow<'b>>,
+    ) {
+        let (record, partition) = (batch.get(i), batch.partition(i));
+        let header = batch.header(i, codec::GUID_HEADER);
+        let size = record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+        let Ok(head) = codec::each_reading(record.value, header.as_deref(), scratch) else { return };
+        let is_home = partition_of(head.patient_id.as_bytes(), self.partitions) == partition;
+        if !is_home
+            || size > self.limits.record_bytes_max
+            || raw::refusal(&head, scratch, self.limits).is_some()
+        {
+            return;
+        }
+        rows.extend(raw::admitted(self.library, scratch).map(|reading| ReadingRow {
+            version: ReadingRow::version_of(record.offset.0),
+            patient_id: head.patient_id,
+            device_id: head.device_id,
+            metric: reading.metric.name(),
+            unit: reading.metric.unit(),
+            value: reading.value.to_units(),
+            measured_at: reading.measured_at.0,
+            partition,
+            offset: record.offset.0,
+            source: head.source.as_str(),
+        }));
     }
 }
 
