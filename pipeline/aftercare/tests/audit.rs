@@ -33,7 +33,7 @@ fn world() -> Vec<SimRecord> {
     // It ends long enough ago that every session can be judged at once.
     let start = Instant(now - i64::from(days) * DAY_MS - 600_000);
     let (seed, patients, bad_records) = (11, 20, 2);
-    World::new(Settings {
+    let mut world: Vec<SimRecord> = World::new(Settings {
         seed,
         patients,
         start,
@@ -44,7 +44,21 @@ fn world() -> Vec<SimRecord> {
         sessions: true,
         ..Settings::default()
     })
-    .collect()
+    .collect();
+    let late = late_upload(&world);
+    world.push(late);
+    world
+}
+
+/// The first good upload of readings again, with moments that were over for long when all others came.
+fn late_upload(world: &[SimRecord]) -> SimRecord {
+    let uploads = world.iter().filter(|record| record.topic == "wearable-readings" && has_home(record));
+    let first = uploads.min_by_key(|record| record.at).unwrap();
+    let mut upload: WearableUpload<'_> = codec::decode(first.topic, Some(&first.value), None).unwrap();
+    upload.readings.iter_mut().for_each(|reading| reading.measured_at -= DAY_MS);
+    let mut value = Vec::new();
+    codec::encode(first.topic, &upload, &mut value).unwrap();
+    SimRecord { value, key: first.key.clone(), ..*first }
 }
 
 /// Whether a task can tell whose the record is; what it can't it refuses where it lies.
@@ -176,6 +190,8 @@ fn it_says_so_in_words(stack: &Stack) {
         "CoverageIsGapless",
         "TablesHoldWhatIsCovered",
         "EveryRecordHasOneOutcome",
+        "ReadingsAreKeptRaw",
+        "LateReadingsReachTheirWindows",
         "RowsEqualRecords",
     ] {
         assert!(text.lines().any(|line| line.starts_with("ok") && line.contains(name)), "{name}: {text}");
@@ -224,4 +240,14 @@ fn it_sees_damage(stack: &Stack) {
     assert_eq!(gap.last().map(String::as_str), Some(of_rows));
     let all = damage("coverage", "topic = 'scores' AND partition = 0", &[]);
     assert_eq!(all, ["CommittedImpliesWritten", of_rows]);
+
+    let (of_raw, of_late) = ("ReadingsAreKeptRaw", "LateReadingsReachTheirWindows");
+    let reading = "version = (SELECT min(version) FROM readings)";
+    assert_eq!(damage("readings", reading, &["--deep"])[0], of_raw);
+    for length in [300, 3_600, 86_400] {
+        let window = format!(
+            "length_s = {length} AND window_start = (SELECT min(window_start) FROM late_windows WHERE length_s = {length})"
+        );
+        assert!(damage("late_windows", &window, &[]).contains(&of_late.to_owned()), "{length}");
+    }
 }

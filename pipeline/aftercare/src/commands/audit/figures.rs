@@ -1,8 +1,9 @@
 //! What an audit compares, and the statements it makes. Pure: the figures were gathered elsewhere.
 
-use aftercare_clickhouse::{PartitionCoverage, TableCheck};
+use aftercare_clickhouse::{LateCheck, PartitionCoverage, RawCheck, TableCheck};
 use aftercare_sim::invariants::{
     COMMITTED_IMPLIES_WRITTEN, COVERAGE_IS_GAPLESS, EVERY_RECORD_HAS_ONE_OUTCOME,
+    LATE_READINGS_REACH_THEIR_WINDOWS,
 };
 use aftercare_stream::sequence::Version;
 use serde::Serialize;
@@ -11,6 +12,9 @@ use serde::Serialize;
 pub(super) const TABLES_HOLD_WHAT_IS_COVERED: &str = "TablesHoldWhatIsCovered";
 /// Each id stands in its table as its last record in Kafka says, and nothing else does.
 pub(super) const ROWS_EQUAL_RECORDS: &str = "RowsEqualRecords";
+
+/// Every reading that a task took is a raw reading, once, as its first copy says.
+pub(super) const READINGS_ARE_KEPT_RAW: &str = "ReadingsAreKeptRaw";
 
 /// The sequence in a row version.
 pub(super) fn sequence(version: u64) -> u64 {
@@ -72,11 +76,36 @@ pub(super) struct Input {
     pub(super) let_go: bool,
 }
 
+/// The raw readings of one partition of the topic of uploads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Raw {
+    pub(super) partition: i32,
+    /// Before this offset the task has taken all uploads.
+    pub(super) taken: i64,
+    /// Before this one they are raw readings.
+    pub(super) reached: i64,
+    /// The topic's retention let go of uploads, so that they can't be compared any more.
+    pub(super) let_go: bool,
+    /// What the uploads come to, if they were read.
+    pub(super) uploads: Option<Standing>,
+    /// What the table holds of them.
+    pub(super) rows: Standing,
+}
+
+/// What is known of raw readings and of windows computed again from them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Readings {
+    pub(super) raw: Vec<Raw>,
+    pub(super) windows: RawCheck,
+    pub(super) late: LateCheck,
+}
+
 /// All that was gathered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
     pub(super) outputs: Vec<Output>,
     pub(super) inputs: Vec<Input>,
+    pub(super) readings: Readings,
 }
 
 /// A named statement about the figures.
@@ -98,12 +127,14 @@ impl Statement {
 
 /// All statements.
 pub(super) fn judge(figures: &Figures) -> Vec<Statement> {
-    let Figures { outputs, inputs } = figures;
+    let Figures { outputs, inputs, readings } = figures;
     let mut all = vec![
         committed_implies_written(outputs),
         coverage_is_gapless(outputs),
         tables_hold_what_is_covered(outputs),
         every_record_has_one_outcome(inputs),
+        readings_are_kept_raw(readings),
+        late_readings_reach_their_windows(&readings.late),
     ];
     if outputs.iter().any(|output| output.records.is_some()) {
         all.push(rows_equal_records(outputs));
@@ -247,6 +278,44 @@ pub(super) fn rows_equal_records(outputs: &[Output]) -> Statement {
     Statement::new(ROWS_EQUAL_RECORDS, format!("{ids} ids in Kafka, each with its newest row"), places)
 }
 
+/// See [`READINGS_ARE_KEPT_RAW`].
+pub(super) fn readings_are_kept_raw(readings: &Readings) -> Statement {
+    let RawCheck { windows, readings: count, short } = readings.windows;
+    let mut places = Vec::new();
+    if short > 0 {
+        places.push(format!("{short} windows of 5 minutes count more readings than there are raw ones"));
+    }
+    for raw in &readings.raw {
+        let mut wrong = |what: String| places.push(format!("wearable-readings {}: {what}", raw.partition));
+        if raw.reached < raw.taken {
+            wrong(format!("taken to {}, raw readings to {}", raw.taken, raw.reached));
+        }
+        let Some(uploads) = raw.uploads else { continue };
+        // Raw readings of uploads that Kafka let go of are more than those that are left.
+        if raw.rows.ids < uploads.ids || (raw.rows.ids > uploads.ids && !raw.let_go) {
+            wrong(format!("{} raw readings of {}", raw.rows.ids, uploads.ids));
+        } else if raw.rows.versions != uploads.versions && !raw.let_go {
+            wrong("raw readings are not the first of their copies".to_owned());
+        }
+    }
+    let figures = format!("{count} raw readings, {windows} windows of 5 minutes count no more");
+    Statement::new(READINGS_ARE_KEPT_RAW, figures, places)
+}
+
+/// Every window, hour and day that a late reading belongs to was computed again since it came, and counts the raw readings
+/// there are. (A day that is not over counts them when its row is issued next.)
+pub(super) fn late_readings_reach_their_windows(late: &LateCheck) -> Statement {
+    let mut places = Vec::new();
+    if late.missing > 0 {
+        places.push(format!("{} windows were not computed again after a late reading", late.missing));
+    }
+    if late.wrong > 0 {
+        places.push(format!("{} windows computed again do not count the raw readings in them", late.wrong));
+    }
+    let figures = format!("{} windows, hours and days with late readings", late.windows);
+    Statement::new(LATE_READINGS_REACH_THEIR_WINDOWS, figures, places)
+}
+
 /// A version as people read it: its sequence, with the incarnation where it is not the first.
 fn in_words(version: u64) -> String {
     match Version(version).incarnation() {
@@ -306,7 +375,7 @@ mod tests {
     fn violated(change: impl FnOnce(&mut Output)) -> Vec<&'static str> {
         let mut output = sound(9);
         change(&mut output);
-        let figures = Figures { outputs: vec![sound(3), output], inputs: Vec::new() };
+        let figures = Figures { outputs: vec![sound(3), output], ..Figures::default() };
         judge(&figures).iter().filter(|s| broken(s)).map(|s| s.name).collect()
     }
 
@@ -408,5 +477,30 @@ mod tests {
         assert_eq!(every_record_has_one_outcome(&[one, other]).places.len(), 2);
         assert!(!check(|i| (i.let_go, i.taken) = (true, 5)), "records that were let go of had outcomes");
         assert!(check(|i| (i.let_go, i.taken) = (true, 13)));
+    }
+
+    #[test]
+    fn readings_that_are_not_kept_and_late_ones_without_a_window_are_found() {
+        let standing = Standing { ids: 9, versions: 81 };
+        let raw = Raw { taken: 7, reached: 7, uploads: Some(standing), rows: standing, ..Raw::default() };
+        let sound = Readings { raw: vec![Raw::default(), raw], ..Readings::default() };
+        let violated = |change: fn(&mut Readings)| {
+            let mut readings = sound.clone();
+            change(&mut readings);
+            let figures = Figures { readings, ..Figures::default() };
+            judge(&figures).iter().filter(|s| broken(s)).map(|s| s.name).collect::<Vec<_>>()
+        };
+        assert_eq!(violated(|_| ()), [""; 0]);
+        let kept = [READINGS_ARE_KEPT_RAW];
+        assert_eq!(violated(|r| r.windows.short = 1), kept);
+        assert_eq!(violated(|r| r.raw[1].reached = 6), kept);
+        assert_eq!(violated(|r| r.raw[1].reached = 8), [""; 0], "the task may be behind");
+        assert_eq!(violated(|r| r.raw[1].rows.ids = 8), kept);
+        assert_eq!(violated(|r| r.raw[1].rows.versions = 80), kept);
+        assert_eq!(violated(|r| (r.raw[1].uploads, r.raw[1].rows.ids) = (None, 8)), [""; 0]);
+        assert_eq!(violated(|r| (r.raw[1].let_go, r.raw[1].rows.ids) = (true, 10)), [""; 0]);
+        assert_eq!(violated(|r| (r.raw[1].let_go, r.raw[1].rows.ids) = (true, 8)), kept);
+        assert_eq!(violated(|r| r.late.missing = 1), [LATE_READINGS_REACH_THEIR_WINDOWS]);
+        assert_eq!(violated(|r| r.late.wrong = 1), [LATE_READINGS_REACH_THEIR_WINDOWS]);
     }
 }

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aftercare_clickhouse::OutputTable;
+use aftercare_core::documents::Library;
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain, KafkaBatch, Range};
 use aftercare_kafka::ownership;
+use aftercare_runtime::config::Limits;
 use aftercare_runtime::output::headers;
-use aftercare_runtime::topics::{self, Role};
+use aftercare_runtime::topics::{self, Role, WEARABLE_READINGS};
 use aftercare_schemas::{codec, wire};
 use aftercare_stream::log::Batch;
 use aftercare_stream::position::TopicId;
 use serde::Deserialize;
 
-use super::figures::{Input, Standing};
+use super::figures::{Input, Raw, Standing};
+use crate::wiring::documents;
+use crate::wiring::readings::{Admission, GROUP};
 
 /// Offsets from a partition's end at which its last record is looked for; transaction markers have offsets too.
 const TAIL_OFFSETS: i64 = 16;
@@ -227,6 +231,57 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
+    /// Up to where uploads are raw readings, by partition; with `deep` also what those uploads come to: each reading with
+    /// its first copy.
+    pub(super) fn raw(
+        &mut self,
+        positions: &Positions,
+        limits: &Limits,
+        deep: bool,
+    ) -> anyhow::Result<Vec<Raw>> {
+        let topic = self.cluster.topic(topics::name(WEARABLE_READINGS));
+        let places: Vec<_> = (0..self.partitions).map(|partition| (topic.clone(), partition)).collect();
+        let reached = ownership::committed(self.cluster, GROUP, &places)?;
+        let mut all = Vec::new();
+        for (partition, reached) in (0..self.partitions).zip(reached) {
+            let part = (WEARABLE_READINGS, partition);
+            all.push(Raw {
+                partition,
+                taken: positions.get(&part).copied().unwrap_or_default(),
+                reached: reached.unwrap_or_default(),
+                let_go: self.ends(part)?.first > 0,
+                ..Raw::default()
+            });
+        }
+        if !deep {
+            return Ok(all);
+        }
+        let mut library = Library::default();
+        documents::learn_all(self.cluster, &mut self.drain, &mut library)?;
+        let admission = Admission { library: &library, limits, partitions: self.partitions };
+        let mut ranges = Vec::new();
+        for raw in &all {
+            let part = (WEARABLE_READINGS, raw.partition);
+            ranges.push(self.range(part, self.ends(part)?.first, raw.reached));
+        }
+        let mut first: BTreeMap<i32, HashMap<u64, u64>> = BTreeMap::new();
+        self.drain.read_ranges(&ranges, &mut |batch, i| {
+            let (mut scratch, mut rows) = (Vec::new(), Vec::new());
+            admission.rows(batch, i, &mut scratch, &mut rows);
+            let first = first.entry(batch.partition(i)).or_default();
+            for row in rows {
+                let mut hasher = DefaultHasher::new();
+                (row.patient_id, row.metric, row.device_id, row.measured_at).hash(&mut hasher);
+                let known = first.entry(hasher.finish()).or_default();
+                *known = row.version.max(*known);
+            }
+        })?;
+        for raw in &mut all {
+            raw.uploads = Some(standing(first.get(&raw.partition).unwrap_or(&HashMap::new())));
+        }
+        Ok(all)
+    }
+
     /// What all records of the outputs come to: each id with its newest version.
     pub(super) fn standings(&mut self) -> anyhow::Result<BTreeMap<(&'static str, i32), Standing>> {
         let mut newest: BTreeMap<Part, HashMap<u64, u64>> = BTreeMap::new();
@@ -243,11 +298,13 @@ impl<'a> Reader<'a> {
             let known = ids.entry(id).or_default();
             *known = version.max(*known);
         })?;
-        let sum =
-            |ids: &HashMap<u64, u64>| ids.values().fold(0, |sum: u64, version| sum.wrapping_add(*version));
-        let standing = |ids: &HashMap<u64, u64>| Standing { ids: ids.len() as u64, versions: sum(ids) };
         Ok(newest.iter().map(|((topic, p), ids)| ((topics::name(*topic), *p), standing(ids))).collect())
     }
+}
+
+fn standing(ids: &HashMap<u64, u64>) -> Standing {
+    let versions = ids.values().fold(0, |sum: u64, version| sum.wrapping_add(*version));
+    Standing { ids: ids.len() as u64, versions }
 }
 
 /// The places that copies in other partitions name, as far as they were taken, and the contents of those copies.

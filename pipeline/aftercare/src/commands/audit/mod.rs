@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::{OutputTable, Store, TopicTotals};
+use aftercare_runtime::config::Limits;
 use aftercare_runtime::topics;
 use anyhow::Context;
-use figures::{Figures, Input, Output, Statement, judge};
-use kafka::Reader;
+use figures::{Figures, Input, Output, Readings, Standing, Statement, judge};
+use kafka::{Positions, Reader};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -57,6 +58,13 @@ EveryRecordHasOneOutcome: per input topic, counted by reading it up to where the
 A record that came to the wrong partition is in the topic twice: the task that read it sent it on, so it counts as \
 forwarded, and its copy has the outcome. Copies carry the header aftercare.forwarded with the place of the original, \
 which counts as forwarded when it is taken and has the content of its copy. What waits for its enrolment or its time has a receipt that says held.
+
+ReadingsAreKeptRaw: up to where the tasks are, uploads are raw readings in ClickHouse, and no window of 5 minutes counts \
+more readings than there are raw ones in it; with --deep, the raw readings are those of the uploads, each as its first \
+copy says.
+
+LateReadingsReachTheirWindows: each window of 5 minutes, hour and day that a late reading belongs to was computed again \
+since it came last; windows and hours count the raw readings in them.
 
 RowsEqualRecords (--deep): each id stands in its table as its last record in Kafka says, and no other id does.
 
@@ -122,6 +130,7 @@ pub(crate) fn audit(config: &Config, args: &Args) -> anyhow::Result<Report> {
             .enable_all()
             .build()
             .context("start the asynchronous runtime")?,
+        limits: config.task(0).limits,
     };
     loop {
         let over = Instant::now() >= deadline;
@@ -140,6 +149,8 @@ struct Audit<'a> {
     reader: Reader<'a>,
     store: Store,
     runtime: tokio::runtime::Runtime,
+    /// Those of the tasks.
+    limits: Limits,
 }
 
 impl Audit<'_> {
@@ -167,12 +178,24 @@ impl Audit<'_> {
             }
         }
         let outputs = self.outputs(deep, &totals)?;
+        let readings = self.readings(&positions, deep)?;
         let moving = self.reader.positions()? != positions;
-        let figures = Figures { outputs, inputs };
+        let figures = Figures { outputs, inputs, readings };
         let statements = judge(&figures);
         let holds = statements.iter().all(|statement| statement.holds);
         let outputs = figures.outputs.iter().map(OutputFigures::from).collect();
         Ok(Report { holds, moving, statements, inputs: figures.inputs, outputs })
+    }
+
+    fn readings(&mut self, positions: &Positions, deep: bool) -> anyhow::Result<Readings> {
+        let mut raw = self.reader.raw(positions, &self.limits, deep)?;
+        for raw in raw.iter_mut().filter(|raw| raw.uploads.is_some()) {
+            let found = self.runtime.block_on(self.store.raw_standing(raw.partition, raw.reached))?;
+            raw.rows = Standing { ids: found.rows, versions: found.version_sum };
+        }
+        let windows = self.runtime.block_on(self.store.check_raw())?;
+        let late = self.runtime.block_on(self.store.check_late())?;
+        Ok(Readings { raw, windows, late })
     }
 
     /// The output partitions as Kafka has them, beside their coverage. Kafka is asked first: what it had then must be in
