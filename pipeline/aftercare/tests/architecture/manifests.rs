@@ -35,7 +35,7 @@ const RULES: &[Rule] = &[
         ..rule("aftercare-core", "pipeline/aftercare-core", &[])
     },
     Rule {
-        pure: Some(&["foldhash", "thiserror"]),
+        pure: Some(&["foldhash", "thiserror", "xxhash-rust"]),
         ..rule("aftercare-stream", "pipeline/aftercare-stream", &[])
     },
     Rule {
