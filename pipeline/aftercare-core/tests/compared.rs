@@ -3,11 +3,8 @@
 
 mod kit;
 
-use std::collections::BTreeMap;
-
-use aftercare_core::curve::{Counts, Edition, Leaf, build};
+use aftercare_core::curve::CohortCurve;
 use aftercare_core::facts::EnrolmentFact;
-use aftercare_core::time::Instant;
 use kit::*;
 
 /// A woman of 63 with diabetes, treated on day 0.
@@ -29,42 +26,7 @@ fn desk(records: &[Record]) -> Desk {
     Desk::with(&all)
 }
 
-/// An edition of everything that the desk contributed and of five others in bin 2 of every instrument, each at 100.
-fn edition(desk: &Desk, month: &str, effective_from: Instant) -> Vec<aftercare_core::curve::CohortCurve> {
-    let mut counts: BTreeMap<(Leaf, u16), Counts> = BTreeMap::new();
-    for contribution in &desk.contributions {
-        let leaf = Leaf {
-            cohort: (*contribution.cohort).clone(),
-            instrument: (*contribution.instrument).into(),
-            plan: contribution.plan.as_deref().map(Into::into),
-        };
-        let counts = counts.entry((leaf, contribution.bin)).or_default();
-        if contribution.take {
-            counts.take(contribution.index_hundredths).unwrap();
-        } else {
-            counts.add(contribution.index_hundredths);
-        }
-    }
-    for ((_, bin), counts) in &mut counts {
-        (0..5).filter(|_| *bin == 2).for_each(|_| counts.add(10_000));
-    }
-    let edition = Edition {
-        name: format!("pci-des@{month}").into(),
-        period_end: effective_from,
-        sources: [(0, u64::try_from(desk.contributions.len()).unwrap())].into(),
-    };
-    let plan = desk.library.plan("coronary-stent").unwrap();
-    let mut curves = build(
-        "pci-des",
-        &edition,
-        |_, _| plan.curve.as_ref(),
-        counts.iter().map(|((leaf, bin), counts)| (leaf, *bin, counts)),
-    );
-    curves.iter_mut().for_each(|curve| curve.effective_from = effective_from);
-    curves
-}
-
-fn learn(desk: &mut Desk, curves: Vec<aftercare_core::curve::CohortCurve>) {
+fn learn(desk: &mut Desk, curves: Vec<CohortCurve>) {
     let from = curves[0].effective_from;
     for curve in curves {
         desk.curves.learn(curve);
@@ -130,7 +92,7 @@ fn what_changes_is_taken_and_added_anew_and_only_that() {
 fn a_score_is_compared_with_the_others_of_the_edition_in_force_when_it_was_answered() {
     let mut desk = desk(&[upload("before", -3, stent_forms(2)), upload("u", 28, stent_forms(3))]);
     assert_eq!(desk.score("u", "saq-7").expected, None, "no curve yet");
-    let first = edition(&desk, "2024-03", day(20));
+    let first = edition(&desk, "2024-03", day(20), |bin| bin == 2);
     learn(&mut desk, first);
     let row = desk.score("u", "composite");
     // Five others at 100, the patient's own index left out.
@@ -144,10 +106,10 @@ fn a_score_is_compared_with_the_others_of_the_edition_in_force_when_it_was_answe
     desk.offer(&upload("u", 28, amended).revised(2));
     assert_eq!(desk.score("u", "saq-7").expected, Some(100.0));
     // An edition that judges later answers only does not touch this one; one that judges it does.
-    let second = edition(&desk, "2024-04", day(29));
+    let second = edition(&desk, "2024-04", day(29), |bin| bin == 2);
     learn(&mut desk, second);
     assert_eq!(desk.score("u", "saq-7").curve_edition.as_deref(), Some("pci-des@2024-03"));
-    let third = edition(&desk, "2024-05", day(28));
+    let third = edition(&desk, "2024-05", day(28), |bin| bin == 2);
     learn(&mut desk, third);
     assert_eq!(desk.score("u", "saq-7").curve_edition.as_deref(), Some("pci-des@2024-05"));
     let row = desk.score("u", "saq-7");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aftercare_core::curve::{Contribution, Curves};
+use aftercare_core::curve::{CohortCurve, Contribution, Counts, Curves, Edition, Leaf, build};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
@@ -270,4 +270,44 @@ impl Desk {
         let rows = self.scores.iter().filter(|(_, row)| row.status != ScoreStatus::Withdrawn);
         rows.map(|(id, row)| (id.clone(), ScoreChange { stored_at: Instant(0), ..row.clone() })).collect()
     }
+}
+
+/// An edition of everything that the desk contributed and of five others in these bins of every instrument, each at 100.
+pub(crate) fn edition(
+    desk: &Desk,
+    month: &str,
+    effective_from: Instant,
+    others_answered: impl Fn(u16) -> bool,
+) -> Vec<CohortCurve> {
+    let mut counts: BTreeMap<(Leaf, u16), Counts> = BTreeMap::new();
+    for contribution in &desk.contributions {
+        let leaf = Leaf {
+            cohort: (*contribution.cohort).clone(),
+            instrument: (*contribution.instrument).into(),
+            plan: contribution.plan.as_deref().map(Into::into),
+        };
+        let counts = counts.entry((leaf, contribution.bin)).or_default();
+        if contribution.take {
+            counts.take(contribution.index_hundredths).unwrap();
+        } else {
+            counts.add(contribution.index_hundredths);
+        }
+    }
+    for ((_, bin), counts) in &mut counts {
+        (0..5).filter(|_| others_answered(*bin)).for_each(|_| counts.add(10_000));
+    }
+    let edition = Edition {
+        name: format!("pci-des@{month}").into(),
+        period_end: effective_from,
+        sources: [(0, u64::try_from(desk.contributions.len()).unwrap())].into(),
+    };
+    let plan = desk.library.plan("coronary-stent").unwrap();
+    let mut curves = build(
+        "pci-des",
+        &edition,
+        |_, _| plan.curve.as_ref(),
+        counts.iter().map(|((leaf, bin), counts)| (leaf, *bin, counts)),
+    );
+    curves.iter_mut().for_each(|curve| curve.effective_from = effective_from);
+    curves
 }
