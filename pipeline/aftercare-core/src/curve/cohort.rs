@@ -59,6 +59,9 @@ impl Cohort {
 
     /// How far down both go the same way; `None` where their procedures differ.
     pub fn shared_depth(&self, other: &Cohort) -> Option<usize> {
+        if self == other {
+            return Some(self.depth());
+        }
         if self.procedure() != other.procedure() {
             return None;
         }

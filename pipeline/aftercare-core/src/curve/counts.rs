@@ -109,6 +109,12 @@ impl Moments {
             squares: self.squares + times * index * index,
         }
     }
+
+    /// Without those of another, which it holds.
+    #[must_use]
+    pub fn minus(self, other: Moments) -> Moments {
+        Moments { n: self.n - other.n, sum: self.sum - other.sum, squares: self.squares - other.squares }
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::cohort::Cohort;
+use super::counts::Moments;
 use super::edition::{Bin, CohortCurve, Edition};
 use super::says::Says;
+use crate::documents::COHORT_LEVELS;
 use crate::time::{Instant, Millis};
 
 /// All editions that are known.
@@ -120,18 +124,20 @@ impl Curves {
     pub fn expected<'o>(
         &self,
         question: &Question<'_>,
-        own: impl Iterator<Item = Own<'o>> + Clone,
+        own: impl Iterator<Item = Own<'o>>,
     ) -> Option<Expected> {
         let series = self.procedures.get(question.cohort.procedure())?;
         let series = series.iter().find(|series| series.is_of(question.instrument, question.plan))?;
         let known = series.in_force(question.answered_at)?;
         let held = known.last_sequence(question.partition);
-        let own = own.filter(|own| own.added <= held && held < own.taken);
         let (here, neighbour) = known.bins_at(question)?;
-        let here_says = known.says(question.cohort, here, own.clone())?;
+        let near = |bin| bin == here.bin || neighbour.is_some_and(|neighbour| bin == neighbour.bin);
+        let own = own.filter(|own| near(own.bin) && own.added <= held && held < own.taken);
+        let own: SmallVec<[Own<'o>; 8]> = own.collect();
+        let here_says = known.says(question.cohort, here, &own)?;
         let mut index = here_says.mean;
         let mut sd = here_says.variance.map(libm::sqrt);
-        let there = neighbour.and_then(|bin| Some((bin, known.says(question.cohort, bin, own)?)));
+        let there = neighbour.and_then(|bin| Some((bin, known.says(question.cohort, bin, &own)?)));
         if let Some((bin, there)) = there {
             let span = bin.middle() - here.middle();
             let share = (question.since_treatment.0 as f64 / Millis::days(1).0 as f64 - here.middle()) / span;
@@ -217,22 +223,20 @@ impl Known {
     }
 
     /// What the cohort says in a bin, each level borrowing from the one above; `own` is left out.
-    fn says<'o>(
-        &self,
-        cohort: &Cohort,
-        bin: &Bin,
-        own: impl Iterator<Item = Own<'o>> + Clone,
-    ) -> Option<Says> {
-        let own = own.filter(|own| own.bin == bin.bin);
+    fn says(&self, cohort: &Cohort, bin: &Bin, own: &[Own<'_>]) -> Option<Says> {
+        let mut own_within = [Moments::default(); COHORT_LEVELS + 1];
+        for own in own.iter().filter(|own| own.bin == bin.bin) {
+            let levels = cohort.shared_depth(own.cohort).map_or(0, |shared| shared + 1);
+            for moments in own_within.iter_mut().take(levels) {
+                *moments = moments.plus(own.index_hundredths, 1);
+            }
+        }
         let mut says: Option<Says> = None;
-        for depth in 0..=cohort.depth() {
+        for (depth, own) in own_within.into_iter().enumerate().take(cohort.depth() + 1) {
             let Some(bins) = self.cohorts.get(cohort.name(depth)) else { break };
             let found = bins.binary_search_by_key(&bin.bin, |known| known.bin).ok();
             let all = found.and_then(|at| bins.get(at)).map(|known| known.moments).unwrap_or_default();
-            let within =
-                |own: &Own<'_>| cohort.shared_depth(own.cohort).is_some_and(|shared| shared >= depth);
-            let others =
-                own.clone().filter(within).fold(all, |moments, own| moments.plus(own.index_hundredths, -1));
+            let others = all.minus(own);
             if others.n <= 0 {
                 break;
             }

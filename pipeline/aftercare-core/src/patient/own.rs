@@ -5,6 +5,7 @@
 //! changed: an edition holds for good what was added and not yet taken when it was made.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::bytes::{Packed, Reader, write_signed, write_varint};
 use super::names::{Names, Sym};
@@ -171,15 +172,18 @@ impl OwnPart {
         entries: &'p [Entry],
         instrument: &'p str,
         plan: Option<&'p str>,
-    ) -> impl Iterator<Item = Own<'p>> + Clone {
+    ) -> impl Iterator<Item = Own<'p>> {
         let syms = (names.find(instrument), plan.map(|plan| names.find(plan)));
+        let is_of = |key: &OwnKey| (Some(key.instrument), key.plan.map(Some)) == syms;
+        let keys: SmallVec<[(u32, &Cohort); 4]> = (0..)
+            .zip(&self.keys)
+            .filter(|(_, key)| is_of(key))
+            .filter_map(|(number, key)| Some((number, self.cohorts.get(usize::try_from(key.cohort).ok()?)?)))
+            .collect();
         entries.iter().filter_map(move |entry| {
-            let key = self.keys.get(usize::try_from(entry.key).ok()?)?;
-            if (Some(key.instrument), key.plan.map(Some)) != syms {
-                return None;
-            }
+            let (_, cohort) = keys.iter().find(|(number, _)| *number == entry.key)?;
             Some(Own {
-                cohort: self.cohorts.get(usize::try_from(key.cohort).ok()?)?,
+                cohort,
                 bin: entry.bin,
                 index_hundredths: entry.index_hundredths,
                 added: entry.added,
