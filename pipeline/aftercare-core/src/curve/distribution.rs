@@ -111,43 +111,66 @@ impl Distribution {
     }
 
     /// The value below which a share lies: at most that share is less than it, at least that share is not more. Where one
-    /// response more or less would make it the next value, it lies between the two. Shares nearer to 0 or 1 than one
-    /// response have the least and the greatest value counted.
+    /// response more or less would make it the next value, it lies between the two. Nearer to 0 or 1 than one response
+    /// it goes on as a normal distribution does, unless several have the least or the greatest value counted.
     pub(super) fn quantile(&self, at: f64) -> f64 {
-        let up_to = |point: Option<&(f64, f64)>| point.map_or(0.0, |(_, z)| share(*z));
-        let point = |at: Option<usize>| at.and_then(|at| self.points.get(at));
-        // Several responses with one value end in the middle of the way to the next one.
-        let are_several = |less: f64, not_more: f64| not_more - less > 1.5 * self.one;
         let found = self.points.partition_point(|(_, z)| share(*z) < at);
-        let Some((value, z)) = self.points.get(found) else {
-            return self.points.last().map_or(f64::NAN, |(most, _)| *most);
-        };
+        let Some((value, not_more)) = self.point(Some(found)) else { return self.last_quantile(at) };
         let before = found.checked_sub(1);
-        let (less, not_more) = (up_to(point(before)), share(*z));
+        let less = self.up_to(before);
         let first = self.one.min(not_more - less);
-        if let Some((below, _)) = point(before).filter(|_| at < less + first) {
-            let below_less = up_to(point(before.and_then(|at| at.checked_sub(1))));
-            let passed = if are_several(below_less, less) { 0.5 } else { 0.0 };
-            return below + (passed + (1.0 - passed) * (at - less) / first) * (value - below);
+        match self.point(before) {
+            Some((below, _)) if at < less + first => {
+                // Several responses with one value end in the middle of the way to the next one.
+                let lower = self.up_to(before.and_then(|at| at.checked_sub(1)));
+                let passed = if self.are_several(lower, less) { 0.5 } else { 0.0 };
+                return below + (passed + (1.0 - passed) * (at - less) / first) * (value - below);
+            }
+            None if !self.are_several(less, not_more) => return self.beyond_point(value, not_more, at),
+            _ => {}
         }
         let last = self.one.min((not_more - less) / 2.0);
-        match self.points.get(found + 1) {
-            Some((next, _)) if are_several(less, not_more) && at > not_more - last => {
+        match self.point(Some(found + 1)) {
+            Some((next, _)) if self.are_several(less, not_more) && at > not_more - last => {
                 value + 0.5 * (at - not_more + last) / last * (next - value)
             }
-            _ => *value,
+            _ => value,
         }
+    }
+
+    /// The value of a share beyond the last point.
+    fn last_quantile(&self, at: f64) -> f64 {
+        let last = self.points.len().checked_sub(1);
+        let Some((value, not_more)) = self.point(last) else { return f64::NAN };
+        let less = self.up_to(last.and_then(|at| at.checked_sub(1)));
+        if self.are_several(less, not_more) { value } else { self.beyond_point(value, not_more, at) }
+    }
+
+    /// The value of a share beyond a point at the end.
+    fn beyond_point(&self, value: f64, to_there: f64, at: f64) -> f64 {
+        value + self.scale * (z_of(at) - z_of(to_there))
+    }
+
+    /// A point with its share.
+    fn point(&self, at: Option<usize>) -> Option<(f64, f64)> {
+        self.points.get(at?).map(|(value, z)| (*value, share(*z)))
+    }
+
+    /// The share up to a point.
+    fn up_to(&self, at: Option<usize>) -> f64 {
+        self.point(at).map_or(0.0, |(_, share)| share)
+    }
+
+    fn are_several(&self, less: f64, not_more: f64) -> bool {
+        not_more - less > 1.5 * self.one
     }
 
     /// How far a value deviates: the normal deviation of its mid-rank, so that those who report the same deviate by the
     /// same and the mean of all is 0.
     pub(super) fn deviation_of(&self, value: f64) -> f64 {
-        let up_to = |end: usize| {
-            let last = end.checked_sub(1).and_then(|at| self.points.get(at));
-            last.map_or(0.0, |(_, z)| share(*z))
-        };
-        let less = up_to(self.points.partition_point(|(point, _)| *point < value));
-        let not_more = up_to(self.points.partition_point(|(point, _)| *point <= value));
+        let less = self.points.partition_point(|(point, _)| *point < value);
+        let not_more = self.points.partition_point(|(point, _)| *point <= value);
+        let [less, not_more] = [less, not_more].map(|end| self.up_to(end.checked_sub(1)));
         z_of(((less + not_more + self.one) / 2.0).clamp(self.one / 2.0, 1.0 - self.one / 2.0))
     }
 
@@ -191,9 +214,13 @@ mod tests {
     #[test]
     fn of_nine_responses_the_first_stands_for_a_tenth() {
         let nine = of(&[10, 20, 30, 40, 50, 60, 70, 80, 90]);
-        for (at, value) in [(0.1, 10.0), (0.25, 25.0), (0.5, 50.0), (0.9, 90.0), (0.01, 10.0), (0.99, 90.0)] {
+        for (at, value) in [(0.1, 10.0), (0.25, 25.0), (0.5, 50.0), (0.9, 90.0)] {
             assert!(near(nine.quantile(at), value), "{at}: {}", nine.quantile(at));
         }
+        // Beyond it goes on as the normal distribution with their standard deviation does.
+        let sd = libm::sqrt(6_000.0 / 9.0);
+        assert!(near(nine.quantile(0.025), 10.0 + sd * (z_of(0.025) - z_of(0.1))));
+        assert!(near(nine.quantile(0.975), 90.0 + sd * (z_of(0.975) - z_of(0.9))));
         assert!(near(share(nine.deviation_of(50.0)), 0.5));
         assert!(near(share(nine.deviation_of(55.0)), 0.55));
         assert!(near(share(nine.deviation_of(-1e9)), 0.05) && near(share(nine.deviation_of(1e9)), 0.95));
@@ -252,7 +279,7 @@ mod tests {
             let n = steps.len() as f64;
             let less = steps.iter().filter(|step| (**step as f64) < quantile - 1e-9).count() as f64;
             let not_more = steps.iter().filter(|step| (**step as f64) <= quantile + 1e-9).count() as f64;
-            // One response more or less may decide, and the least and greatest hold what is beyond.
+            // One response more or less may decide.
             prop_assert!(less <= at * (n + 1.0) + 1.0 + 1e-9, "{less} of {n} below {at}");
             prop_assert!(not_more >= (at * (n + 1.0)).min(n) - 1.0 - 1e-9, "{not_more} of {n} up to {at}");
         }

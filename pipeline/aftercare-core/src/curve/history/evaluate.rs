@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{HistoryCurve, Lattice, Surprises};
+use crate::curve::counts::Counts;
 use crate::curve::distribution::Distribution;
 use crate::curve::personal::Deviation;
 use crate::curve::says::Says;
@@ -11,6 +12,8 @@ use crate::curve::says::Says;
 #[derive(Clone, Debug)]
 pub struct Evaluator<'c> {
     curve: &'c HistoryCurve,
+    /// The least and the greatest step that was ever counted.
+    range: (f64, f64),
     cohorts: BTreeMap<&'c [u16], Vec<InBin>>,
 }
 
@@ -22,6 +25,7 @@ type InBin = Option<(Says, Distribution)>;
 pub struct AtTime<'c> {
     lattice: Lattice,
     surprises: &'c Surprises,
+    range: (f64, f64),
     mean: f64,
     variance: Option<f64>,
     distribution: Distribution,
@@ -51,7 +55,11 @@ impl<'c> Evaluator<'c> {
             let bins = bins.collect();
             cohorts.insert(levels, bins);
         }
-        Evaluator { curve, cohorts }
+        let steps = curve.cohorts.values().flatten().flat_map(Counts::iter).map(|(step, _)| step as f64);
+        let range = steps.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), step| {
+            (least.min(step), most.max(step))
+        });
+        Evaluator { curve, range, cohorts }
     }
 
     /// What the narrowest known cohort of these levels reports at a time. Between the centres of two bins mean, standard
@@ -70,6 +78,7 @@ impl<'c> Evaluator<'c> {
         let here = AtTime {
             lattice: self.curve.lattice,
             surprises: &self.curve.surprises,
+            range: self.range,
             mean: says.mean,
             variance: says.variance,
             distribution: distribution.clone(),
@@ -106,9 +115,10 @@ impl AtTime<'_> {
         self.variance.map(|variance| self.lattice.value_of(libm::sqrt(variance)))
     }
 
-    /// The score below which a share of them lies.
+    /// The score below which a share of them lies; none beyond those that were ever reported.
     pub fn quantile(&self, share: f64) -> f64 {
-        self.lattice.value_of(self.distribution.quantile(share))
+        let (least, most) = self.range;
+        self.lattice.value_of(self.distribution.quantile(share).max(least).min(most))
     }
 
     /// How far a score deviates, in standard deviations of the normal distribution; the mean of those who report the
