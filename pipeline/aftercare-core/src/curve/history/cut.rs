@@ -3,14 +3,15 @@
 use super::TimeBin;
 use crate::curve::counts::Counts;
 
-/// A bin has at least so many responses.
-const ROWS_MIN: usize = 20;
-/// However small the least tail asked for, no more are demanded.
-const ROWS_MIN_MOST: usize = 60;
+/// A bin has at least so many responses, where the score does not move fast.
+const ROWS: usize = 40;
+/// Where it does, so many; more where a smaller tail is asked for, but no more than the most.
+const ROWS_MIN: (usize, usize) = (20, 60);
 /// More than a share of all, within these limits, are cut in two where their times allow.
 const BINS: usize = 32;
 const ROWS_MAX: (usize, usize) = (60, 1_000);
-/// Bins are cut where the means of their halves lie apart by more than so many standard deviations within them.
+/// A score moves fast where the means of two halves lie apart by more than so many standard deviations within them, and
+/// by more than chance (two standard errors) would have it.
 const APART: f64 = 0.4;
 /// Responses are moved to the centre of a bin where the score moves by more than so many standard deviations in it.
 const MOVES: f64 = 0.25;
@@ -24,12 +25,14 @@ pub(super) fn cut(responses: Part<'_>, least_tail: f64) -> Vec<TimeBin> {
     // One response stands for 1 / (n + 1): fewer could not say where so small a tail begins.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is clamped")]
     let for_tail = (1.0 / least_tail).ceil() as usize;
-    let least = for_tail.clamp(ROWS_MIN, ROWS_MIN_MOST);
+    let least = for_tail.clamp(ROWS_MIN.0, ROWS_MIN.1);
     let most = (responses.len() / BINS).clamp(ROWS_MAX.0, ROWS_MAX.1);
     let mut bins = Vec::new();
     let mut open = vec![responses];
     while let Some(part) = open.pop() {
-        match halves(part, least).filter(|(one, other)| part.len() > most || lie_apart(one, other)) {
+        let moves_fast = || halves(part, least).filter(|(one, other)| lie_apart(one, other));
+        let halves = halves(part, least.max(ROWS)).filter(|_| part.len() > most);
+        match halves.or_else(moves_fast) {
             Some((earlier, later)) => open.extend([later, earlier]),
             None => bins.extend(bin_of(part)),
         }
@@ -60,7 +63,7 @@ fn lie_apart(one: Part<'_>, other: Part<'_>) -> bool {
     let n = (one.len() + other.len()) as f64;
     let within = (one_squares + other_squares) / n;
     let apart = one_mean - other_mean;
-    apart * apart > APART * APART * within
+    apart * apart > (APART * APART).max(16.0 / n) * within
 }
 
 /// The slopes of the bins of these responses, in steps per unit of time: from the means of both neighbours (of the one,
