@@ -153,8 +153,11 @@ impl InstrumentDocument {
     ) -> Result<(), FormError> {
         let mut seen = 0u64;
         for (position, answer) in answers.iter().enumerate() {
-            let found = self.items.iter().enumerate().find(|(_, item)| *item.code == *answer.item);
-            let Some((index, item)) = found else {
+            let named = |item: &Item| *item.code == *answer.item;
+            // Most forms have their answers in the order of the items.
+            let in_order = self.items.get(position).is_some_and(named);
+            let found = if in_order { Some(position) } else { self.items.iter().position(named) };
+            let Some((index, item)) = found.and_then(|index| Some((index, self.items.get(index)?))) else {
                 return Err(FormError {
                     reason: Reason::UnknownItem,
                     place: format!("answer {}", position + 1),
