@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Windows and baselines of a file of heart rates, by the textbook and nothing else: python3 real_windows.py FILE.csv.gz ZONE
+"""Windows and baselines of a file of heart rates, by the textbook and nothing else:
+
+    python3 real_windows.py FILE.csv.gz ZONE [spread]
+
+spread: each rate gets its second, modulo 1000, in thousandths on top, so that few readings are equal.
 
 Standard library only. Whole numbers and fractions up to the last step, so that what is printed is right to the last digit
 of a double. Lines, each of comma-separated cells:
@@ -19,17 +23,19 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 FIVE_MINUTES, HOUR = 300, 3600
-TARGET = (51, 90)  # beats per minute, both ends included
-READINGS_OF_A_DAY, BASELINE_DAYS, BASELINE_DAYS_MIN, SPREAD_MIN = 12, 28, 7, 1
+UNIT = 1000  # values are in thousandths
+TARGET = (51 * UNIT, 90 * UNIT)  # beats per minute, both ends included
+READINGS_OF_A_DAY, BASELINE_DAYS, BASELINE_DAYS_MIN, SPREAD_MIN = 12, 28, 7, 1 * UNIT
 
 
-def read(path):
+def read(path, spread):
     """The first value of each wearer and second since 1970."""
     wearers = defaultdict(dict)
     with gzip.open(path, "rt", newline="") as file:
         for row in csv.DictReader(line for line in file if not line.startswith("#")):
             at = datetime.fromisoformat(row["time"]).replace(tzinfo=timezone.utc)
-            wearers[row["id"]].setdefault(int(at.timestamp()), int(row["hr"]))
+            second = int(at.timestamp())
+            wearers[row["id"]].setdefault(second, int(row["hr"]) * UNIT + (second % UNIT if spread else 0))
     return wearers
 
 
@@ -41,6 +47,10 @@ def root(x):
     """The square root of a fraction, to 20 digits behind the point."""
     scale = 10**20
     return Fraction(isqrt(x.numerator * scale**2 // x.denominator), scale)
+
+
+def in_units(value):
+    return None if value is None else Fraction(value) / UNIT
 
 
 def statistics(start, length, readings):
@@ -56,7 +66,7 @@ def statistics(start, length, readings):
     covered = len({(at - start) // slot for at in readings})
     inside = sum(TARGET[0] <= value <= TARGET[1] for value in values)
     numbers = [Fraction(total, n), sd, values[0], values[-1], rank(10), rank(50), rank(90)]
-    return [n, *numbers, Fraction(covered, length // slot), Fraction(inside, n)]
+    return [n, *map(in_units, numbers), Fraction(covered, length // slot), Fraction(inside, n)]
 
 
 def baselines(days):
@@ -69,16 +79,16 @@ def baselines(days):
         if len(before) >= BASELINE_DAYS_MIN:
             middle = median(before)
             spread = median(abs(known - middle) for known in before) / Fraction(6745, 10_000)
-            yield day, value, middle, (value - middle) / max(spread, Fraction(SPREAD_MIN))
+            yield day, in_units(value), in_units(middle), (value - middle) / max(spread, Fraction(SPREAD_MIN))
 
 
 def cells(*values):
     print(",".join("" if v is None else repr(float(v)) if isinstance(v, Fraction) else str(v) for v in values))
 
 
-def main(path, zone_name):
+def main(path, zone_name, spread=None):
     zone = timezone.utc if zone_name == "UTC" else ZoneInfo(zone_name)
-    for wearer, readings in read(path).items():
+    for wearer, readings in read(path, spread).items():
         windows, days = defaultdict(dict), defaultdict(dict)
         for at, value in readings.items():
             slot = at // FIVE_MINUTES * FIVE_MINUTES

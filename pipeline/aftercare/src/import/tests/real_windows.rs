@@ -6,7 +6,12 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use aftercare_core::documents::SHIPPED;
+use aftercare_core::documents::{Library, SHIPPED};
+use aftercare_core::metric::Metric as CoreMetric;
+use aftercare_core::time::Instant;
+use aftercare_core::vital::{WindowRow, windows_of};
+use aftercare_core::window::{Micros, window_start};
+use aftercare_core::zone::Zone;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
@@ -32,11 +37,9 @@ type Numbers = Vec<Option<f64>>;
 
 /// The numbers of all windows and baselines of the file, by another program in another language. `None`, with a message,
 /// where there is no Python.
-fn of_the_file(path: &Path, zone: &str) -> Option<BTreeMap<Key, Numbers>> {
+fn of_the_file(path: &Path, how: &[&str]) -> Option<BTreeMap<Key, Numbers>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/tests/real_windows.py");
-    let Ok(out) =
-        Command::new("python3").arg("-B").arg(script).args([path.as_os_str(), zone.as_ref()]).output()
-    else {
+    let Ok(out) = Command::new("python3").arg("-B").arg(script).arg(path).args(how).output() else {
         println!("skipped: there is no python3");
         return None;
     };
@@ -54,6 +57,62 @@ fn of_the_file(path: &Path, zone: &str) -> Option<BTreeMap<Key, Numbers>> {
         )
     };
     Some(String::from_utf8(out.stdout).unwrap().lines().map(line).collect())
+}
+
+/// Readings of each wearer with their seconds on top: few of them are equal.
+fn spread(records: &Kept) -> BTreeMap<String, Vec<(Instant, Micros)>> {
+    let mut wearers: BTreeMap<String, Vec<(Instant, Micros)>> = BTreeMap::new();
+    for upload in records.uploads() {
+        let readings = upload.readings.iter().map(|reading| {
+            let rate = Micros::from_units(reading.value).unwrap().millionths();
+            let thousandths = reading.measured_at.div_euclid(1_000).rem_euclid(1_000);
+            (Instant(reading.measured_at), Micros::from_millionths(rate + thousandths * 1_000))
+        });
+        wearers.entry(upload.patient_id.to_owned()).or_default().extend(readings);
+    }
+    wearers
+}
+
+fn of_the_core(row: &WindowRow) -> Numbers {
+    let stats = row.stats;
+    let all = [f64::from(stats.readings), stats.mean, stats.sd.unwrap_or(f64::NAN), stats.min, stats.max];
+    let all = all.into_iter().chain([row.p10, row.p50, row.p90, row.coverage]);
+    all.map(|number| (!number.is_nan()).then_some(number)).chain([row.in_range]).collect()
+}
+
+/// With thousands of distinct values in a window percentiles are no longer exact, but within what is stated of them.
+#[test]
+fn percentiles_of_thousands_of_values_lie_within_a_128th() {
+    const PERCENTILES: std::ops::Range<usize> = 5..8;
+    let Some(path) = real_file("heart_rate_fitbit.csv.gz") else { return };
+    let Some(want) = of_the_file(&path, &["UTC", "spread"]) else { return };
+    let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/mappings/fitbit-heart-rate.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, records) = import(&path, &mapping, Some(folder.path().join("refused.csv"))).unwrap();
+    let library = Library::builtin();
+    let target = library.vitals().unwrap().target(CoreMetric::HEART_RATE);
+    let (mut exact, mut within, mut furthest) = (0, 0, 0.0f64);
+    for (wearer, readings) in spread(&records) {
+        let day_of = |index| Some(Zone::UTC.day_span(window_start(index)));
+        for row in windows_of(readings, day_of, target) {
+            let have = of_the_core(&row);
+            let want = &want[&(wearer.clone(), row.start.0, row.length_s)];
+            if row.stats.readings <= 256 {
+                assert!(equal(want, &have), "{want:?} {have:?}");
+                exact += 1;
+                continue;
+            }
+            let rest = |numbers: &Numbers| [&numbers[..PERCENTILES.start], &numbers[8..9]].concat();
+            assert!(equal(&rest(want), &rest(&have)), "{want:?} {have:?}");
+            for (want, have) in want[PERCENTILES].iter().zip(&have[PERCENTILES]) {
+                let (want, have) = (want.unwrap(), have.unwrap());
+                furthest = furthest.max((have / want - 1.0).abs());
+            }
+            within += 1;
+        }
+    }
+    println!("{exact} windows equal, percentiles of {within} with more values off by {furthest:.5} at most");
+    assert!(furthest < 1.0 / 128.0 && furthest > 0.0 && within > 500, "{furthest} {within}");
 }
 
 fn of_the_row(row: &wire::Window<'_>) -> Numbers {
@@ -151,7 +210,7 @@ fn flow(records: &Kept) -> MemoryBroker {
 
 fn windows_equal_the_file(zone: &str) {
     let Some(path) = real_file("heart_rate_fitbit.csv.gz") else { return };
-    let Some(mut want) = of_the_file(&path, zone) else { return };
+    let Some(mut want) = of_the_file(&path, &[zone]) else { return };
     let folder = tempfile::tempdir().unwrap();
     let mapping = include_str!("../../../../../deploy/mappings/fitbit-heart-rate.toml");
     // The second one is the patient's; the first one is how the file is read.
