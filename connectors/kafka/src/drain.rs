@@ -7,17 +7,21 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-use aftercare_stream::log::{Batch, LogError, RecordRef};
-use aftercare_stream::position::{Offset, TopicId};
+use aftercare_stream::log::{Batch, LogError, RecordRef, Unreadable};
+use aftercare_stream::position::{Offset, ResumeAt, TopicId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka_sys as sys;
 use rdkafka_sys::types::RDKafkaMessage;
 
 use crate::Cluster;
+use crate::unreadable::{self, Refused};
 
 /// Most records of one batch.
 pub const BATCH_RECORDS_MAX: usize = 16_384;
+
+/// How long going to another offset may take.
+const SEEK: Duration = Duration::from_secs(10);
 
 /// How long a partition may be without a leader.
 const WATERMARKS_GIVE_UP: Duration = Duration::from_secs(15);
@@ -106,7 +110,14 @@ impl Drain {
             list.add_partition_offset(&p.topic, p.partition, offset)
                 .map_err(|e| LogError::Fatal(e.to_string()))?;
         }
-        self.consumer.assign(&list).map_err(|e| LogError::Unavailable(format!("assign partitions: {e}")))?;
+        let failed = |e| LogError::Unavailable(format!("assign partitions: {e}"));
+        self.consumer.assign(&list).map_err(failed)?;
+        // What was assigned before is stopped by two messages of the client to itself, behind which these questions queue.
+        // A client that is given another assignment (or is closed) between the two stops such a partition twice, which
+        // ends the process: librdkafka asserts `rktp_started`.
+        for _ in 0..2 {
+            self.consumer.assignment().map_err(failed)?;
+        }
         self.assigned = partitions.to_vec();
         self.handles.clear();
         Ok(())
@@ -133,6 +144,64 @@ impl Drain {
     /// # Errors
     /// `Unavailable` when the broker refuses a partition; passing faults only show as an empty batch.
     pub fn poll(&mut self, wait: Duration, max: usize) -> Result<KafkaBatch, LogError> {
+        let (batch, refused) = self.take(wait, max)?;
+        match refused.first() {
+            None => Ok(batch),
+            Some((_, (partition, first))) => Err(cannot_read(*partition, *first)),
+        }
+    }
+
+    /// As [`Drain::poll`], for input that others write: a batch that nobody can read is passed over, and
+    /// [`KafkaBatch::passed_over`] says which.
+    ///
+    /// # Errors
+    /// As [`Drain::poll`], and when the end of such a batch is not to be found.
+    pub fn poll_past(
+        &mut self,
+        cluster: &Cluster,
+        wait: Duration,
+        max: usize,
+    ) -> Result<KafkaBatch, LogError> {
+        let (mut batch, mut refused) = self.take(wait, max)?;
+        refused.sort_unstable();
+        refused.dedup();
+        for (topic, refused) in refused {
+            let passed = self.pass_over(cluster, topic, refused)?;
+            batch.unreadable.push(passed);
+            batch.unreadable_in.push(refused.0);
+        }
+        Ok(batch)
+    }
+
+    /// Goes on behind a batch that nobody can read.
+    fn pass_over(
+        &mut self,
+        cluster: &Cluster,
+        topic: TopicId,
+        (partition, first): Refused,
+    ) -> Result<Unreadable, LogError> {
+        let place = self.assigned.iter().find(|at| (at.id, at.partition) == (topic, partition));
+        let Some(place) = place else { return Err(cannot_read(partition, first)) };
+        let behind = unreadable::end_of(cluster, place, first)?;
+        tracing::error!(
+            topic = place.topic,
+            partition,
+            from = first,
+            until = behind,
+            "a batch that can't be decompressed is passed over"
+        );
+        self.consumer
+            .seek(&place.topic, partition, rdkafka::Offset::Offset(behind), SEEK)
+            .map_err(|error| LogError::Unavailable(format!("go on behind an unreadable batch: {error}")))?;
+        Ok(Unreadable { topic, from: Offset(first), until: ResumeAt(behind) })
+    }
+
+    /// As `poll`; batches that can't be read are only named.
+    pub(crate) fn take(
+        &mut self,
+        wait: Duration,
+        max: usize,
+    ) -> Result<(KafkaBatch, Vec<(TopicId, Refused)>), LogError> {
         let max = max.min(BATCH_RECORDS_MAX);
         let mut messages: Vec<*mut RDKafkaMessage> = Vec::with_capacity(max);
         self.take_queued(&mut messages, max);
@@ -147,8 +216,9 @@ impl Drain {
             }
         }
         let n = messages.len();
-        let mut batch = KafkaBatch { messages: Vec::with_capacity(n), ends: Vec::new() };
-        let mut fault = None;
+        let mut batch = KafkaBatch::default();
+        batch.messages.reserve_exact(n);
+        let (mut fault, mut refused) = (None, Vec::new());
         for message in messages {
             // SAFETY: each pointer is a message that we own until it is destroyed.
             let m = unsafe { &*message };
@@ -163,6 +233,9 @@ impl Drain {
                     batch.ends.push((topic, m.partition, m.offset));
                 }
                 error if is_passing(error) => {}
+                error if unreadable::is_final(error) && m.offset >= 0 => {
+                    refused.push((self.topic_of(m), (m.partition, m.offset)));
+                }
                 error => fault = Some(error_text(error)),
             }
             // SAFETY: not kept in the batch, destroyed once.
@@ -170,7 +243,7 @@ impl Drain {
         }
         match fault {
             Some(fault) => Err(LogError::Unavailable(fault)),
-            None => Ok(batch),
+            None => Ok((batch, refused)),
         }
     }
 
@@ -229,7 +302,7 @@ impl Drain {
             }
             // The end may be transaction markers, which are not handed out.
             at = batch.ends.iter().map(|(_, _, offset)| *offset).fold(at, i64::max);
-            idle = if batch.is_empty() && batch.ends.is_empty() { idle + 1 } else { 0 };
+            idle = if batch.is_nothing() { idle + 1 } else { 0 };
             if idle > 120 {
                 return Err(LogError::Unavailable("a partition was silent for 60 s before its end".into()));
             }
@@ -258,13 +331,42 @@ impl Drain {
         ranges: &[Range],
         each: &mut dyn FnMut(&KafkaBatch, usize),
     ) -> Result<(), LogError> {
+        self.read_parts(None, ranges, each, &mut |_, _| ())
+    }
+
+    /// As [`Drain::read_ranges`], of input that others write: batches that nobody can read are handed to `passed`, with
+    /// their partition.
+    ///
+    /// # Errors
+    /// As [`Drain::read_ranges`].
+    pub fn read_ranges_past(
+        &mut self,
+        cluster: &Cluster,
+        ranges: &[Range],
+        each: &mut dyn FnMut(&KafkaBatch, usize),
+        passed: &mut dyn FnMut(i32, &Unreadable),
+    ) -> Result<(), LogError> {
+        self.read_parts(Some(cluster), ranges, each, passed)
+    }
+
+    fn read_parts(
+        &mut self,
+        past: Option<&Cluster>,
+        ranges: &[Range],
+        each: &mut dyn FnMut(&KafkaBatch, usize),
+        passed: &mut dyn FnMut(i32, &Unreadable),
+    ) -> Result<(), LogError> {
         let wanted: Vec<&Range> = ranges.iter().filter(|range| range.from.from < range.until).collect();
         let mut open: BTreeMap<(TopicId, i32), i64> =
             wanted.iter().map(|range| ((range.from.id, range.from.partition), range.until)).collect();
         self.assign(&wanted.iter().map(|range| range.from.clone()).collect::<Vec<_>>())?;
         let mut idle = 0;
         while !open.is_empty() {
-            let batch = self.poll(Duration::from_millis(500), BATCH_RECORDS_MAX)?;
+            let wait = Duration::from_millis(500);
+            let batch = match past {
+                Some(cluster) => self.poll_past(cluster, wait, BATCH_RECORDS_MAX)?,
+                None => self.poll(wait, BATCH_RECORDS_MAX)?,
+            };
             for i in 0..batch.len() {
                 let record = batch.get(i);
                 let part = (record.topic, batch.partition(i));
@@ -276,13 +378,23 @@ impl Drain {
                     open.remove(&part);
                 }
             }
+            for (partition, unreadable) in batch.passed_over() {
+                let part = (unreadable.topic, partition);
+                let Some(&until) = open.get(&part) else { continue };
+                if unreadable.from.0 < until {
+                    passed(partition, unreadable);
+                }
+                if unreadable.until.0 >= until {
+                    open.remove(&part);
+                }
+            }
             // The end may be transaction markers, which are not handed out.
             for (topic, partition, end) in &batch.ends {
                 if open.get(&(*topic, *partition)).is_some_and(|until| end >= until) {
                     open.remove(&(*topic, *partition));
                 }
             }
-            idle = if batch.is_empty() && batch.ends.is_empty() { idle + 1 } else { 0 };
+            idle = if batch.is_nothing() { idle + 1 } else { 0 };
             if idle > 120 {
                 return Err(LogError::Unavailable(
                     "partitions were silent for 60 s before their ends".into(),
@@ -309,16 +421,24 @@ fn is_passing(error: sys::rd_kafka_resp_err_t) -> bool {
     )
 }
 
+fn cannot_read(partition: i32, first: i64) -> LogError {
+    LogError::Unavailable(format!("a batch can't be decompressed: partition {partition}, offset {first}"))
+}
+
 fn error_text(error: sys::rd_kafka_resp_err_t) -> String {
     // SAFETY: librdkafka returns a static NUL-terminated string for every code.
     unsafe { CStr::from_ptr(sys::rd_kafka_err2str(error)) }.to_string_lossy().into_owned()
 }
 
 /// Records of one poll.
+#[derive(Default)]
 pub struct KafkaBatch {
     messages: Vec<(*mut RDKafkaMessage, TopicId)>,
     /// Partitions whose end was reached: (topic, partition, offset of the end).
     pub ends: Vec<(TopicId, i32, i64)>,
+    unreadable: Vec<Unreadable>,
+    /// The partition of each of these.
+    unreadable_in: Vec<i32>,
 }
 
 impl Drop for KafkaBatch {
@@ -342,6 +462,16 @@ impl KafkaBatch {
         self.message(i).partition
     }
 
+    /// What was passed over, each with its partition.
+    pub fn passed_over(&self) -> impl Iterator<Item = (i32, &Unreadable)> {
+        self.unreadable_in.iter().copied().zip(&self.unreadable)
+    }
+
+    /// Whether the poll brought no word of any partition.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.messages.is_empty() && self.ends.is_empty()
+    }
+
     fn native_headers(&self, i: usize) -> Option<*mut sys::rd_kafka_headers_t> {
         let mut headers = std::ptr::null_mut();
         // SAFETY: the message lives; on success the headers belong to it.
@@ -362,6 +492,10 @@ unsafe fn bytes<'a>(data: *const std::ffi::c_void, len: usize) -> Option<&'a [u8
 impl Batch for KafkaBatch {
     fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
     }
 
     fn get(&self, i: usize) -> RecordRef<'_> {

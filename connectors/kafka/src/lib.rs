@@ -9,6 +9,7 @@ mod error;
 pub mod ownership;
 pub mod task_log;
 pub mod topics;
+mod unreadable;
 pub mod writer;
 
 pub use cluster::Cluster;

@@ -283,7 +283,7 @@ impl TaskLog for KafkaTaskLog {
     }
 
     fn poll(&mut self, wait: Duration) -> Result<KafkaBatch, LogError> {
-        let batch = self.drain.poll(wait, POLL_RECORDS)?;
+        let batch = self.drain.poll_past(&self.cluster, wait, POLL_RECORDS)?;
         if !batch.is_empty() {
             (self.settings.probe)(steps::POLLED);
         }

@@ -71,6 +71,10 @@ impl Cluster {
             .set("queue.buffering.max.kbytes", "262144")
             .set("batch.size", "1000000")
             .set("message.max.bytes", topics::RECORD_BYTES_MAX.to_string());
+        // What a site asks for goes over it.
+        for (key, value) in &self.extra {
+            config.set(key, value);
+        }
         let counts = Arc::new(Counts::default());
         let producer = ThreadedProducer::from_config_and_context(&config, Reports(Arc::clone(&counts)))
             .map_err(KafkaFault::doing("create a producer"))?;

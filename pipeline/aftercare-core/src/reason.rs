@@ -31,11 +31,12 @@ pub enum Reason {
     UnknownTimeZone,
     TextTooLong,
     SessionTooOld,
+    UnreadableBatch,
 }
 
 impl Reason {
     /// Every reason, in the order in which the state numbers them.
-    pub const ALL: [Reason; 22] = [
+    pub const ALL: [Reason; 23] = [
         Reason::TruncatedAvro,
         Reason::ForeignAvro,
         Reason::UnknownSchema,
@@ -58,6 +59,7 @@ impl Reason {
         Reason::UnknownTimeZone,
         Reason::TextTooLong,
         Reason::SessionTooOld,
+        Reason::UnreadableBatch,
     ];
 
     /// The stable snake_case code.
@@ -85,6 +87,7 @@ impl Reason {
             Reason::UnknownTimeZone => "unknown_time_zone",
             Reason::TextTooLong => "text_too_long",
             Reason::SessionTooOld => "session_too_old",
+            Reason::UnreadableBatch => "unreadable_batch",
         }
     }
 }

@@ -6,7 +6,7 @@ use aftercare_core::patient::{Judges, Patient, Verdict};
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
-use aftercare_stream::log::{Batch, Header, Outgoing, TaskLog};
+use aftercare_stream::log::{Batch, Header, Outgoing, TaskLog, Unreadable};
 use aftercare_stream::partitioner::partition_of;
 use aftercare_stream::position::TopicId;
 use xxhash_rust::xxh3::xxh3_64;
@@ -401,6 +401,43 @@ impl<L: TaskLog> Task<L> {
         self.dead_letter(input, stage, reason, message, false)
     }
 
+    /// Records that nobody can read: one dead letter names them all, and they are counted as one.
+    pub(crate) fn pass_over(&mut self, passed: &Unreadable) -> Result<(), TaskError> {
+        if self.state.meta.positions().get(passed.topic) >= passed.until {
+            return Ok(());
+        }
+        let (topic, reason) = (topics::index(passed.topic), Reason::UnreadableBatch.code());
+        self.state.meta.records_in[topic] += 1;
+        self.state.meta.undecodable[topic] += 1;
+        self.state.meta.advance(passed.topic, passed.until);
+        let last = passed.until.0.saturating_sub(1);
+        let message = format!("offsets {} to {last}: a batch that cannot be decompressed", passed.from.0);
+        self.count_letter(reason);
+        let letter = Letter {
+            topic: passed.topic,
+            offset: passed.from.0,
+            produced_at: 0,
+            key: None,
+            value: None,
+            headers: &[],
+            key_bytes: 0,
+            // Nobody knows; not what the letter carries.
+            value_bytes: u32::MAX,
+            stage: "DESERIALIZE",
+            reason,
+            message: &message,
+            receipt: false,
+            stored_at: self.state.meta.tick,
+        };
+        self.pen.dead_letter(&mut self.log, &mut self.counted, &letter)
+    }
+
+    fn count_letter(&mut self, reason: &str) {
+        if let Some(at) = Reason::ALL.iter().position(|r| r.code() == reason) {
+            self.counted.dead_letters[at] += 1;
+        }
+    }
+
     /// A record that has a receipt and is refused, whole or in part.
     pub(crate) fn refuse(
         &mut self,
@@ -420,9 +457,7 @@ impl<L: TaskLog> Task<L> {
         message: &str,
         receipt: bool,
     ) -> Result<(), TaskError> {
-        if let Some(at) = Reason::ALL.iter().position(|r| r.code() == reason) {
-            self.counted.dead_letters[at] += 1;
-        }
+        self.count_letter(reason);
         let fits = input.bytes() <= self.config.limits.dead_letter_bytes_max;
         let kept = if fits { input.all_headers() } else { Vec::new() };
         let letter = Letter {

@@ -284,6 +284,10 @@ impl<L: TaskLog> Task<L> {
             }
             self.backlog.note(record.topic, record.produced_at, polled_at);
         }
+        for passed in batch.unreadable() {
+            self.begin();
+            self.pass_over(passed)?;
+        }
         self.judge_anew(&published)?;
         let caught_up = batch.len() <= self.config.commit_records_small;
         self.open_records += batch.len();

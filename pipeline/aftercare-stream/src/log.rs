@@ -28,6 +28,17 @@ pub struct RecordRef<'a> {
 /// A header of a record.
 pub type Header<'a> = (&'a str, &'a [u8]);
 
+/// Records that nobody can read, because the batch in which they lie can't be decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which topic.
+    pub topic: TopicId,
+    /// The first of them.
+    pub from: Offset,
+    /// Where reading goes on.
+    pub until: ResumeAt,
+}
+
 /// What one poll brought.
 pub trait Batch {
     /// How many records.
@@ -38,6 +49,10 @@ pub trait Batch {
     fn headers(&self, i: usize) -> Vec<(String, Vec<u8>)>;
     /// The value of one header of the i-th record, if the record has headers at all. Must be cheap for records without.
     fn header(&self, i: usize, name: &str) -> Option<Vec<u8>>;
+    /// What was passed over behind its records.
+    fn unreadable(&self) -> &[Unreadable] {
+        &[]
+    }
     /// Whether it brought nothing.
     fn is_empty(&self) -> bool {
         self.len() == 0

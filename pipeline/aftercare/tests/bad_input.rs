@@ -15,6 +15,8 @@ mod records;
 mod sql;
 #[allow(dead_code, reason = "each test uses its part")]
 mod support;
+#[path = "bad_input/unreadable.rs"]
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -55,7 +57,11 @@ struct World<'s> {
     letters: Vec<(&'static str, &'static str)>,
 }
 
-impl World<'_> {
+impl<'s> World<'s> {
+    fn new(stack: &'s Stack, serve: &'s Instance, writer: RecordWriter) -> Self {
+        Self { stack, serve, writer, metrics: BTreeMap::new(), sent: Vec::new(), letters: Vec::new() }
+    }
+
     fn tick(&self, at: i64) {
         let tick = Control { kind: ControlKind::Tick, at, id: None, body: None };
         for partition in 0..PARTITIONS {
@@ -154,16 +160,17 @@ fn serve(stack: &Stack) -> Instance {
     )
 }
 
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
 #[test]
 fn bad_input_has_its_outcome_and_stops_nothing() {
     let stack = Stack::start(PARTITIONS, "");
     let mut instance = serve(&stack);
-    let start = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let start = now();
     let (sent, letters) = {
-        let writer = stack.cluster().writer().unwrap();
-        let metrics = BTreeMap::new();
-        let mut world =
-            World { stack: &stack, serve: &instance, writer, metrics, sent: Vec::new(), letters: Vec::new() };
+        let mut world = World::new(&stack, &instance, stack.cluster().writer().unwrap());
         world.tick(start);
         for case in cases::all(start) {
             world.play(case);
@@ -190,9 +197,7 @@ fn bad_input_has_its_outcome_and_stops_nothing() {
 
 /// A good upload, after everything.
 fn it_still_scores(stack: &Stack, serve: &Instance, start: i64) {
-    let writer = stack.cluster().writer().unwrap();
-    let mut world =
-        World { stack, serve, writer, metrics: watched(serve), sent: Vec::new(), letters: Vec::new() };
+    let mut world = World::new(stack, serve, stack.cluster().writer().unwrap());
     for sent in cases::at_last(start) {
         world.send(sent);
     }

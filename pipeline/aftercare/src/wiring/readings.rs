@@ -97,7 +97,8 @@ impl Raw {
                 drain.assign(&assigned)?;
             }
             let left = waiting.since.map_or(flush, |since| flush.saturating_sub(since.elapsed()));
-            let batch = drain.poll(left.min(Duration::from_millis(50)), POLL_RECORDS)?;
+            // Of what can't be read the task writes the dead letter.
+            let batch = drain.poll_past(&self.cluster, left.min(Duration::from_millis(50)), POLL_RECORDS)?;
             for record in (0..batch.len()).map(|i| batch.get(i)).filter(|record| record.topic == CONTRACTS) {
                 learn(&mut library, &record);
             }
@@ -207,8 +208,14 @@ impl Waiting {
             self.positions.insert(batch.partition(i), batch.get(i).offset.next().0);
             self.bytes += batch.get(i).value.map_or(0, <[u8]>::len);
         }
-        if uploads(&batch).next().is_some() {
+        let passed = batch.passed_over().filter(|(_, passed)| passed.topic == WEARABLE_READINGS);
+        let passed: Vec<_> = passed.map(|(partition, passed)| (partition, passed.until.0)).collect();
+        let (has_uploads, has_passed) = (uploads(&batch).next().is_some(), !passed.is_empty());
+        self.positions.extend(passed);
+        if has_uploads {
             stats.wait(&batch);
+        }
+        if has_uploads || has_passed {
             self.since.get_or_insert_with(Instant::now);
             self.batches.push(batch);
         }

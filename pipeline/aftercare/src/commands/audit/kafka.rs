@@ -12,7 +12,7 @@ use aftercare_runtime::config::Limits;
 use aftercare_runtime::output::headers;
 use aftercare_runtime::topics::{self, Role, WEARABLE_READINGS};
 use aftercare_schemas::{codec, wire};
-use aftercare_stream::log::Batch;
+use aftercare_stream::log::{Batch, LogError};
 use aftercare_stream::position::TopicId;
 use serde::Deserialize;
 
@@ -78,6 +78,26 @@ pub(super) struct Ends {
 /// Where each task is in each input topic.
 pub(super) type Positions = BTreeMap<Part, i64>;
 
+/// Counts the records of these parts. What nobody can read is one, as it is for the tasks.
+fn count(
+    drain: &mut Drain,
+    cluster: &Cluster,
+    ranges: &[Range],
+    counted: &mut BTreeMap<Part, Counted>,
+) -> Result<(), LogError> {
+    let mut unreadable: BTreeMap<Part, u64> = BTreeMap::new();
+    drain.read_ranges_past(
+        cluster,
+        ranges,
+        &mut |batch, i| counted.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i),
+        &mut |partition, passed| *unreadable.entry((passed.topic, partition)).or_default() += 1,
+    )?;
+    for (part, n) in unreadable {
+        counted.entry(part).or_default().records += n;
+    }
+    Ok(())
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn open(cluster: &'a Cluster) -> anyhow::Result<Self> {
         let partitions = cluster.partitions("control")?;
@@ -136,17 +156,13 @@ impl<'a> Reader<'a> {
             beyond.push(self.range(part, at.max(ends.first), ends.end));
         }
         let counted = &mut self.counted;
-        self.drain.read_ranges(&taken, &mut |batch, i| {
-            counted.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i);
-        })?;
+        count(&mut self.drain, self.cluster, &taken, counted)?;
         for range in taken {
             let counted = counted.entry((range.from.id, range.from.partition)).or_default();
             counted.until = counted.until.max(range.until);
         }
         let mut after: BTreeMap<Part, Counted> = BTreeMap::new();
-        self.drain.read_ranges(&beyond, &mut |batch, i| {
-            after.entry((batch.get(i).topic, batch.partition(i))).or_default().add(batch, i);
-        })?;
+        count(&mut self.drain, self.cluster, &beyond, &mut after)?;
         self.confirm_sent_on(positions, &after)?;
         let (counted, sent_on) = (&self.counted, &self.sent_on);
         let sum = |topic: TopicId, of: &BTreeMap<Part, Counted>| -> u64 {
