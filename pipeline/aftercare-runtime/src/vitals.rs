@@ -434,6 +434,15 @@ impl<L: TaskLog> Task<L> {
             near.map(move |window| (metric, window.index, &window.points))
         });
         let found = news2_at(windows, slot, within, scale);
+        // A device that comes late finds the windows of others ended: what was said with them stands.
+        let mut signs = entry.devices.iter().flat_map(|no| &self.state.device(*no).series);
+        let may_lack = signs.any(|series| {
+            let is_sign = Metric::at(series.metric).is_some_and(|metric| place_of(metric).is_some());
+            is_sign && series.closed_through >= slot - slots
+        });
+        if found.is_none() && may_lack {
+            return Ok(());
+        }
         if !self.renew(patient, Moment::News2, slot, found.map(|found| found.digest())) {
             return Ok(());
         }

@@ -143,7 +143,7 @@ impl Flow {
     }
 
     fn actual(&self) -> Actual {
-        let mut actual = Actual::default();
+        let mut actual = Actual::of_all_topics();
         for topic in topics::TOPICS {
             let partitions = match topic.role {
                 topics::Role::Output => PARTITIONS,
@@ -321,6 +321,8 @@ fn a_task_that_is_rebuilt_alone_contributes_once() {
         };
         flow.strays = given_up.iter().filter(|(_, record)| is_given_up(record)).map(|(at, _)| *at).collect();
         actual = flow.actual();
+        // entries of the lost state stand beside those of the new one
+        actual.ledger = None;
         let (old, new): (BTreeSet<String>, BTreeSet<String>) =
             (before, actual.editions.iter().map(|edition| edition.edition.clone()).collect());
         let new: Vec<_> = new.difference(&old).collect();

@@ -7,13 +7,17 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aftercare_core::documents::SHIPPED;
-use aftercare_runtime::config::{TaskConfig, Ticks};
+use aftercare_core::documents::{Library, SHIPPED};
+use aftercare_core::time::Instant;
+use aftercare_runtime::config::{self, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
 use aftercare_runtime::topics::{self, CONTRACTS, CONTROL, LEDGER, RECEIPTS, SCORES, TASK_STATE};
 use aftercare_schemas::{codec, wire};
+use aftercare_sim::actual::{Actual, ActualEntry, Rows};
+use aftercare_sim::invariants::{self, Violation};
 use aftercare_sim::memory_log::{Faults, LogSettings, MemoryBroker, MemoryLog, Stored};
+use aftercare_sim::reference::{Expected, Limits, Reference};
 use aftercare_sim::rng::Rng;
 use aftercare_sim::world::{Settings, SimRecord, World};
 
@@ -66,7 +70,8 @@ fn settings(seed: u64) -> Settings {
     Settings { seed, patients: 40, days: 200, wearers_permille: 0, home_permille: 0, ..Settings::default() }
 }
 
-/// What a world writes, without readings, and a review of every upload one day after it.
+/// What a world writes, without readings, a review of every upload one day after it, and months of extended therapy for
+/// every patient.
 fn records(seed: u64) -> Vec<SimRecord> {
     let mut records: Vec<SimRecord> = World::new(settings(seed)).collect();
     let mut clinicians: BTreeMap<String, String> = BTreeMap::new();
@@ -85,9 +90,42 @@ fn records(seed: u64) -> Vec<SimRecord> {
             reviews.entry(said.id.to_owned()).or_insert(verdict);
         }
     }
-    records.extend(reviews.into_values());
+    let began_at = settings(seed).start.0 + 60 * DAY_MS;
+    let therapies = clinicians.keys().map(|patient_id| therapy(patient_id, began_at)).collect::<Vec<_>>();
+    records.extend(reviews.into_values().chain(therapies));
     records.sort_by_key(|record| record.at);
     records
+}
+
+fn therapy(patient_id: &str, began_at: i64) -> SimRecord {
+    let id = format!("th-{patient_id}");
+    let event = wire::ClinicalEvent {
+        id: &id,
+        revision: 1,
+        status: wire::RecordStatus::Final,
+        source: wire::Source::Simulated,
+        patient_id,
+        happened_at: began_at,
+        episode_id: None,
+        ended_at: Some(began_at + 75 * DAY_MS),
+        kind: wire::ClinicalKind::ExtendedTherapy,
+        coding: None,
+        code: None,
+        result: None,
+        value: None,
+        unit: None,
+        comparator: None,
+        related_id: None,
+        provider: None,
+        amount_minor: None,
+        currency: None,
+        cost_category: None,
+        cost_nature: None,
+        payers: Vec::new(),
+    };
+    let mut value = Vec::new();
+    codec::encode("clinical-events", &event, &mut value).unwrap();
+    SimRecord { at: began_at + 80 * DAY_MS, topic: "clinical-events", key: patient_id.into(), value }
 }
 
 fn review(upload: &wire::PromResponse<'_>, clinician_id: &str, ended_at: i64) -> SimRecord {
@@ -181,6 +219,16 @@ impl Desk {
         }
     }
 
+    fn actual(&self) -> Actual {
+        let mut actual = Actual::of_all_topics();
+        for (topic, name) in [(SCORES, "scores"), (LEDGER, "ledger")] {
+            for (_, record) in self.broker.records(topic, 0) {
+                actual.add(name, record.value.as_deref()).unwrap();
+            }
+        }
+        actual
+    }
+
     fn rows(&self) -> Vec<Row> {
         self.broker.records(LEDGER, 0).iter().map(|(_, record)| row(record)).collect()
     }
@@ -194,7 +242,9 @@ fn task(broker: &MemoryBroker, seed: u64, faults: Faults) -> Task<MemoryLog> {
         batch_max: 40,
         faults,
     };
-    let config = TaskConfig { ticks: Ticks::External, ..TaskConfig::new(0, 1) };
+    // Ticks may lie further apart than an upload waits for its enrolment.
+    let limits = config::Limits { hold_ms_max: 400 * DAY_MS, ..config::Limits::default() };
+    let config = TaskConfig { ticks: Ticks::External, limits, ..TaskConfig::new(0, 1) };
     let mut task = Task::new(broker.log(settings, seed), config, Arc::new(TaskStats::default()), clock);
     task.start().unwrap();
     task
@@ -216,26 +266,39 @@ fn net(rows: &[Row]) -> BTreeMap<[&str; 4], i64> {
     net
 }
 
-/// What holds whatever happened: numbers without a gap, ids once, reversals of what stands, a journal that balances.
-fn assert_sound(rows: &[Row]) {
-    let mut known = BTreeMap::new();
-    let mut reversed = BTreeSet::new();
-    for (sequence, row) in (1..).zip(rows) {
-        assert_eq!(row.version, 1 << 48 | sequence);
-        if let Some(earlier) = &row.reverses {
-            assert_eq!(known[earlier] + row.amount, 0, "{earlier}");
-            assert!(reversed.insert(earlier.clone()), "{earlier} is reversed twice");
-        }
-        assert!(known.insert(row.entry_id.clone(), row.amount).is_none(), "{}", row.entry_id);
+/// The statements about money.
+const OF_MONEY: [&str; 5] = [
+    invariants::LEDGER_EQUALS_REFERENCE,
+    invariants::NO_SLOT_PAID_TWICE,
+    invariants::REVERSALS_SUM_TO_ZERO,
+    invariants::ENTRIES_EXPLAIN_THEMSELVES,
+    invariants::JOURNAL_BALANCES,
+];
+
+/// What must come of the records until a tick.
+fn expected<'r>(records: impl IntoIterator<Item = &'r SimRecord>, last_tick: i64) -> Expected {
+    let mut reference = Reference::new(Limits { last_tick: Instant(last_tick), ..Limits::default() });
+    for record in records {
+        reference.add(record.topic, &record.key, Some(&record.value), None);
     }
-    let payable: i64 = rows
-        .iter()
-        .filter(|row| row.component == "claim" || row.component == "variance")
-        .map(|row| row.amount)
-        .sum();
-    let lines = rows.iter().filter(|row| row.kind == wire::LedgerKind::Line && row.payer != "patient");
-    let billed: i64 = lines.filter(|row| row.component != "compensation").map(|row| row.amount).sum();
-    assert_eq!(payable, billed);
+    reference.finish(&Library::builtin())
+}
+
+fn violations(expected: &Expected, actual: &Actual) -> Vec<Violation> {
+    let mut violations = invariants::check_all(expected, actual);
+    violations.retain(|violation| OF_MONEY.contains(&violation.invariant));
+    violations
+}
+
+/// What holds whatever happened: numbers without a gap, ids once, and the statements about money.
+fn assert_sound(expected: &Expected, desk: &Desk) {
+    let (rows, mut known) = (desk.rows(), BTreeSet::new());
+    for (sequence, row) in (1..).zip(&rows) {
+        assert_eq!(row.version, 1 << 48 | sequence);
+        assert!(known.insert(&row.entry_id), "{}", row.entry_id);
+    }
+    let found = violations(expected, &desk.actual());
+    assert!(found.is_empty(), "seed {}: {} violations, the first: {:#}", desk.seed, found.len(), found[0]);
 }
 
 #[test]
@@ -248,10 +311,12 @@ fn any_order_with_aborts_and_crashes_comes_to_the_same_money() {
             records.iter().for_each(|record| desk.append(record));
             desk.settle(crashes);
             desk.tick(end + 40 * DAY_MS);
-            desk.rows()
+            desk
         };
+        let expected = expected(&records, end + 40 * DAY_MS);
         let orderly = run(&records, NO_FAULTS, 0);
-        assert_sound(&orderly);
+        assert_sound(&expected, &orderly);
+        let orderly = orderly.rows();
         let fees = orderly.iter().filter(|row| row.component == "fee").count();
         assert!(fees > 20, "seed {seed}: {fees} lines of fees");
         let mut shuffled = records;
@@ -261,8 +326,8 @@ fn any_order_with_aborts_and_crashes_comes_to_the_same_money() {
             shuffled.swap(i, j);
         }
         let other = run(&shuffled, Faults { abort_permille: 100, send_permille: 2 }, 20);
-        assert_sound(&other);
-        assert_eq!(net(&other), net(&orderly), "seed {seed}");
+        assert_sound(&expected, &other);
+        assert_eq!(net(&other.rows()), net(&orderly), "seed {seed}");
     }
 }
 
@@ -271,6 +336,7 @@ fn a_closing_has_its_marker_and_later_facts_are_booked_in_the_open_month() {
     let records = records(5);
     let mut desk = Desk::new(5, NO_FAULTS);
     let first = settings(5).start.0;
+    let until_then = |record: &&SimRecord| record.at < first + 90 * DAY_MS;
     // the verdicts of the first three months come after these are closed
     let closing = first + 90 * DAY_MS;
     let (late, in_time): (Vec<_>, Vec<_>) = records
@@ -303,9 +369,7 @@ fn a_closing_has_its_marker_and_later_facts_are_booked_in_the_open_month() {
             "{row:?}"
         );
     }
-    assert_sound(
-        &rows.iter().filter(|row| row.kind != wire::LedgerKind::Unknown).cloned().collect::<Vec<_>>(),
-    );
+    assert_sound(&expected(records.iter().filter(until_then), closing), &desk);
 }
 
 /// A verdict of another clinician, who numbered a session of their own in the same way.
@@ -328,7 +392,7 @@ fn of_another(verdict: &SimRecord, revision: i32) -> SimRecord {
 fn a_session_of_another_clinician_with_the_same_id_is_a_conflict_and_changes_no_money() {
     let records = records(5);
     let mut desk = Desk::new(5, NO_FAULTS);
-    desk.tick(settings(5).end().0);
+    desk.tick(settings(5).end().0 + 40 * DAY_MS);
     records.iter().for_each(|record| desk.append(record));
     desk.settle(0);
     let before = desk.rows();
@@ -358,128 +422,99 @@ fn a_session_of_another_clinician_with_the_same_id_is_a_conflict_and_changes_no_
     assert!(receipts.len() > 100);
 }
 
-/// Days in Shanghai, which is eight hours ahead of UTC all year, since 1970.
-fn day(at: i64) -> i64 {
-    (at + 8 * 3_600_000).div_euclid(DAY_MS)
-}
-
-/// Episode, slot, payer: minor units of fee and adjustment together.
-type Bills = BTreeMap<(String, i64, String), i64>;
-
-/// What the records in force say, each id once, by its highest revision.
-fn in_force<'r, T>(
-    records: &'r [SimRecord],
-    topic: &str,
-    read: impl Fn(&'r [u8]) -> (String, i32, T),
-) -> Vec<T> {
-    let mut newest: BTreeMap<String, (i32, T)> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.topic == topic) {
-        let (id, revision, said) = read(&record.value);
-        if newest.get(&id).is_none_or(|(known, _)| *known < revision) {
-            newest.insert(id, (revision, said));
+#[test]
+fn every_slot_is_billed_as_a_batch_over_all_records_says() {
+    for seed in [12, 14] {
+        let (records, from) = (records(seed), settings(seed).start.0);
+        let (mut desk, until) = (Desk::new(seed, NO_FAULTS), settings(seed).end().0 + 40 * DAY_MS);
+        desk.live(&records, from, until, 10);
+        assert_sound(&expected(&records, until), &desk);
+        // everything occurs
+        let rows = desk.rows();
+        for component in ["fee", "compensation", "held", "accrual", "claim", "variance", "lapse"] {
+            assert!(rows.iter().any(|row| row.component == component), "seed {seed}: no {component}");
         }
-    }
-    newest.into_values().map(|(_, said)| said).collect()
-}
-
-/// Minor units.
-fn price(row: &wire::Score<'_>) -> i64 {
-    match row.index.zip(row.expected).map(|(index, expected)| index / expected) {
-        Some(ratio) if ratio < 0.9 => 6_400,
-        Some(ratio) if ratio > 1.1 => 9_600,
-        _ => 8_000,
+        let adjusted = |up: bool| move |row: &Row| row.component == "adjustment" && (row.amount > 0) == up;
+        assert!(rows.iter().any(adjusted(true)) && rows.iter().any(adjusted(false)), "seed {seed}");
+        assert!(rows.iter().any(|row| row.reverses.is_some() && row.kind == wire::LedgerKind::Line));
     }
 }
 
-/// The bills by another way: all records and the final scores at once, each slot by itself, in floating numbers.
-fn batch(records: &[SimRecord], scores: &[Stored], today: i64) -> Bills {
-    let statements = in_force(records, "enrolments", |value| {
-        let said: wire::Enrolment<'_> = codec::decode("enrolments", Some(value), None).unwrap();
-        (said.id.to_owned(), said.revision, said)
-    });
-    let verdicts = in_force(records, "session-verdicts", |value| {
-        let said: wire::SessionVerdict<'_> = codec::decode("session-verdicts", Some(value), None).unwrap();
-        (said.id.to_owned(), said.revision, said)
-    });
-    let mut rows: BTreeMap<&str, wire::Score<'_>> = BTreeMap::new();
-    for record in scores {
-        let row: wire::Score<'_> = codec::decode("scores", record.value.as_deref(), None).unwrap();
-        rows.insert(row.score_id, row);
-    }
-    let indexed = rows.into_values().filter(|row| row.instrument == "composite" && row.status == "scored");
-    let mut uploads: Vec<wire::Score<'_>> = indexed.filter(|row| row.index.is_some()).collect();
-    uploads.sort_by_key(|row| (row.answered_at, row.uploaded_at, row.upload_id));
-    let (mut bills, mut taken) = (Bills::new(), BTreeSet::new());
-    for row in &uploads {
-        let own: Vec<_> = statements.iter().filter(|said| said.episode_id == row.episode_id).collect();
-        let newest = |field: fn(&wire::Enrolment<'_>) -> bool| {
-            own.iter().filter(|said| field(said)).max_by_key(|said| (said.recorded_at, said.id))
-        };
-        let (Some(treated), Some(_)) =
-            (newest(|said| said.treated_at.is_some()), newest(|said| said.contract.is_some()))
-        else {
-            continue;
-        };
-        let slot = (day(row.answered_at) - day(treated.treated_at.unwrap()) + 7).div_euclid(14);
-        if slot < 1 || !taken.insert((row.episode_id, slot)) {
-            continue;
-        }
-        let first = day(row.uploaded_at);
-        let reviewed =
-            verdicts.iter().filter(|verdict| verdict.upload_id == Some(row.upload_id)).any(|verdict| {
-                let on = day(verdict.ended_at);
-                let known =
-                    own.iter().filter(|said| said.clinician_id.is_some() && day(said.effective_at) <= on);
-                let clinician = known.max_by_key(|said| (said.effective_at, said.recorded_at, said.id));
-                (first..first + 7).contains(&on)
-                    && clinician.and_then(|said| said.clinician_id) == Some(verdict.clinician_id)
-            });
-        let maker = newest(|said| said.manufacturer.is_some()).and_then(|said| said.manufacturer);
-        let covered = maker.filter(|_| newest(|said| said.device.is_some()).is_some() && slot <= 26);
-        let end = day(row.answered_at);
-        let consent =
-            own.iter().filter(|said| said.self_pay_consent.is_some() && day(said.effective_at) <= end);
-        let consent = consent.max_by_key(|said| (said.effective_at, said.recorded_at, said.id));
-        let pays = consent.and_then(|said| said.self_pay_consent) == Some(true);
-        let held = covered.is_none() && slot <= 26 && today <= day(treated.treated_at.unwrap()) + 30;
-        if !reviewed || held {
-            continue;
-        }
-        let total = price(row);
-        let mut owe = |payer: &str, amount| {
-            bills.insert((row.episode_id.to_owned(), slot, payer.to_owned()), amount);
-        };
-        match covered {
-            Some(maker) => {
-                owe(maker, total / 5 * 4);
-                owe("patient", total / 5);
-            }
-            None if pays => owe("patient", total),
-            None => {}
-        }
-    }
-    bills
+/// The statements that are violated after something has happened to the first entry of a kind.
+fn violated(
+    expected: &Expected,
+    actual: &Actual,
+    kind: impl Fn(&ActualEntry) -> bool,
+    fault: impl Fn(&mut Rows<String, ActualEntry>, &String),
+) -> BTreeSet<&'static str> {
+    let mut actual = actual.clone();
+    let ledger = actual.ledger.as_mut().unwrap();
+    let (id, _) = ledger.iter().find(|(_, entry)| kind(entry)).unwrap();
+    let id = id.clone();
+    fault(ledger, &id);
+    violations(expected, &actual).into_iter().map(|violation| violation.invariant).collect()
 }
 
 #[test]
-fn every_slot_is_billed_as_a_batch_over_all_records_says() {
-    let seed = 11;
-    let (records, from) = (records(seed), settings(seed).start.0);
-    let (mut desk, until) = (Desk::new(seed, NO_FAULTS), settings(seed).end().0 + 40 * DAY_MS);
+fn what_is_wrong_with_a_ledger_is_found() {
+    use invariants::*;
+    let (records, from, until) = (records(14), settings(14).start.0, settings(14).end().0 + 40 * DAY_MS);
+    let mut desk = Desk::new(14, NO_FAULTS);
     desk.live(&records, from, until, 10);
-    let scores: Vec<Stored> = desk.broker.records(SCORES, 0).into_iter().map(|(_, record)| record).collect();
-    let rows = desk.rows();
-    assert_sound(&rows);
-    let mut billed = Bills::new();
-    for row in rows.iter().filter(|row| ["fee", "adjustment"].contains(&&*row.component)) {
-        let parts: Vec<&str> = row.entry_id.split('/').collect();
-        let slot = parts[2].strip_prefix("slot-").unwrap().parse().unwrap();
-        *billed.entry((parts[1].to_owned(), slot, row.payer.clone())).or_insert(0) += row.amount;
+    let (expected, actual) = (expected(&records, until), desk.actual());
+    assert_eq!(violations(&expected, &actual), []);
+    let all = actual.ledger.as_ref().unwrap();
+    let taken_back: BTreeSet<&String> = all.iter().map(|(_, entry)| &entry.reverses).collect();
+    let of = |component: &'static str| move |entry: &ActualEntry| entry.component == component;
+    let stands = |component: &'static str| {
+        let standing = all.iter().filter(|(id, entry)| {
+            let is_held = entry.kind == wire::LedgerKind::Held && entry.reason != "settled";
+            (entry.reverses.is_empty() || is_held) && !taken_back.contains(id)
+        });
+        let (_, found) = standing.into_iter().find(|(_, entry)| of(component)(entry)).unwrap();
+        move |entry: &ActualEntry| entry == found
+    };
+    let broken = |kind: &dyn Fn(&ActualEntry) -> bool, fault: &dyn Fn(&mut ActualEntry)| {
+        violated(&expected, &actual, kind, |ledger, id| fault(ledger.get_mut(id).unwrap()))
+    };
+    let lost = |component| violated(&expected, &actual, stands(component), |ledger, id| ledger.remove(id));
+
+    assert_eq!(lost("fee"), BTreeSet::from([LEDGER_EQUALS_REFERENCE, NO_SLOT_PAID_TWICE, JOURNAL_BALANCES]));
+    assert_eq!(lost("compensation"), BTreeSet::from([LEDGER_EQUALS_REFERENCE]));
+    assert_eq!(lost("variance"), BTreeSet::from([LEDGER_EQUALS_REFERENCE, JOURNAL_BALANCES]));
+    assert_eq!(lost("lapse"), BTreeSet::from([LEDGER_EQUALS_REFERENCE]));
+    assert!(lost("held").contains(LEDGER_EQUALS_REFERENCE));
+    // a slot is billed once more
+    let twice = broken(&stands("fee"), &|entry| entry.amount_minor *= 2);
+    assert!(
+        twice.is_superset(&BTreeSet::from([NO_SLOT_PAID_TWICE, ENTRIES_EXPLAIN_THEMSELVES])),
+        "{twice:?}"
+    );
+    // another month of service, another payee
+    let moved = broken(&stands("fee"), &|entry| entry.service_period = "2031-01".to_owned());
+    assert_eq!(moved, BTreeSet::from([LEDGER_EQUALS_REFERENCE]));
+    let other = broken(&stands("adjustment"), &|entry| entry.payee.push('x'));
+    assert_eq!(other, BTreeSet::from([LEDGER_EQUALS_REFERENCE]));
+    // a reason that is none
+    let reason = broken(&stands("held"), &|entry| entry.reason = "free_monitoring".to_owned());
+    assert_eq!(reason, BTreeSet::from([LEDGER_EQUALS_REFERENCE]));
+    // a reversal of something else
+    let reversal = |entry: &ActualEntry| entry.component == "fee" && !entry.reverses.is_empty();
+    let half = broken(&reversal, &|entry| entry.amount_minor /= 2);
+    assert!(half.contains(REVERSALS_SUM_TO_ZERO), "{half:?}");
+    let stray = broken(&reversal, &|entry| entry.reverses.push('x'));
+    assert_eq!(stray, BTreeSet::from([REVERSALS_SUM_TO_ZERO]));
+    // evidence that does not lead to the amount
+    for name in ["clause", "factor", "share", "component", "reviewed_on"] {
+        let cut = broken(&stands("fee"), &|entry| entry.evidence.retain(|(known, _)| known != name));
+        assert_eq!(cut, BTreeSet::from([ENTRIES_EXPLAIN_THEMSELVES]), "{name}");
     }
-    billed.retain(|_, amount| *amount != 0);
-    let expected = batch(&records, &scores, day(until));
-    assert_eq!(billed, expected, "seed {seed}");
-    // the steps are all there
-    let totals: BTreeSet<i64> = expected.values().copied().collect();
-    assert!([1_280, 1_600, 1_920].iter().all(|amount| totals.contains(amount)), "seed {seed}: {totals:?}");
+    let index = broken(&stands("adjustment"), &|entry| {
+        entry
+            .evidence
+            .iter_mut()
+            .filter(|(name, _)| name == "index")
+            .for_each(|(_, value)| value.insert(0, '9'));
+    });
+    assert_eq!(index, BTreeSet::from([ENTRIES_EXPLAIN_THEMSELVES]));
 }

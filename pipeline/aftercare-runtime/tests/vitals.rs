@@ -4,19 +4,25 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aftercare_core::documents::SHIPPED;
+use aftercare_core::documents::{Library, SHIPPED};
+use aftercare_core::time::Instant;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
 use aftercare_runtime::topics::{
-    CONTRACTS, CONTROL, ENROLMENTS, READING_RECEIPTS, TASK_STATE, VITAL_SCORES, WEARABLE_READINGS, WINDOWS,
+    self, CONTRACTS, CONTROL, ENROLMENTS, LATE_READINGS, READING_RECEIPTS, TASK_STATE, VITAL_SCORES,
+    WEARABLE_READINGS, WINDOWS,
 };
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::{self, Metric};
+use aftercare_sim::actual::{Actual, Rows};
+use aftercare_sim::invariants;
 use aftercare_sim::memory_log::{Faults, LogSettings, MemoryBroker, MemoryLog, Stored};
+use aftercare_sim::reference::Reference;
+use aftercare_sim::world::{Settings, World};
 use aftercare_stream::position::TopicId;
 
 const MINUTE: i64 = 60_000;
@@ -380,4 +386,77 @@ fn a_reading_is_its_device_metric_and_time_whatever_its_unit() {
         window("skin", "body_temperature", 38.0),
     ];
     assert_eq!(desk.short_windows(), BTreeMap::from(windows));
+}
+
+/// The patients of a world, with watches and instruments at home, and a tick every half hour.
+fn wearers(seed: u64) -> Settings {
+    Settings {
+        seed,
+        patients: 6,
+        days: 40,
+        wearers_permille: 700,
+        wear_days: 3,
+        home_permille: 400,
+        tick_minutes: 30,
+        ..Settings::default()
+    }
+}
+
+/// What is said of vital signs where what must be said is what a batch over all readings says; and how much that was.
+fn compared(settings: Settings) -> (Vec<invariants::Violation>, BTreeMap<String, usize>) {
+    let (mut desk, mut last_tick) = (Desk::new(), 0);
+    let mut reference = Reference::default();
+    for record in World::new(settings) {
+        let topic = topics::by_name(record.topic).unwrap().id;
+        let value = Some(record.value.clone());
+        desk.broker.append(topic, 0, Stored { key: Some(record.key.clone()), value, headers: Vec::new() });
+        if topic == CONTROL {
+            last_tick = record.at;
+            (0..20).for_each(|_| desk.task.step().unwrap());
+        } else {
+            reference.add(record.topic, &record.key, Some(&record.value), None);
+        }
+    }
+    (0..400).for_each(|_| desk.task.step().unwrap());
+    reference.set_last_tick(Instant(last_tick));
+    let (expected, mut actual) = (reference.finish(&Library::builtin()), Actual::of_all_topics());
+    for (topic, name) in [(VITAL_SCORES, "vital-scores"), (LATE_READINGS, "late-readings")] {
+        for (_, record) in desk.broker.records(topic, 0) {
+            actual.add(name, record.value.as_deref()).unwrap();
+        }
+    }
+    // A device that was away for hours finds that windows of others have ended, which its readings would go with.
+    let mut away: BTreeSet<(String, i64)> = BTreeSet::new();
+    for (_, record) in desk.broker.records(WINDOWS, 0) {
+        let row: wire::Window<'_> = codec::decode("windows", record.value.as_deref(), None).unwrap();
+        if row.length_s == 300 && row.stored_at > row.window_start + 2 * HOUR {
+            away.insert((row.patient_id.to_owned(), row.window_start));
+        }
+    }
+    let mut kinds = BTreeMap::new();
+    for (id, _) in actual.vitals.iter().flat_map(Rows::iter) {
+        *kinds.entry(id.split('/').nth(1).unwrap().to_owned()).or_default() += 1;
+    }
+    let mut violations = invariants::check_all(&expected, &actual);
+    violations.retain(|violation| violation.invariant == invariants::EVERY_VITAL_EQUALS_REFERENCE);
+    violations.retain(|violation| {
+        let id: Vec<&str> = violation.at.trim_matches('"').split('/').collect();
+        let after = |hours: i64| (id[0].to_owned(), id[2].parse::<i64>().unwrap_or(0) - hours * HOUR);
+        id[1] != "news2" || away.range(after(2)..=after(0)).next().is_none()
+    });
+    (violations, kinds)
+}
+
+#[test]
+fn a_world_says_of_its_vital_signs_what_a_batch_over_all_readings_says() {
+    let mut all = BTreeMap::new();
+    for seed in [1, 2] {
+        let (violations, kinds) = compared(wearers(seed));
+        let first: Vec<_> = violations.iter().take(3).map(|violation| format!("{violation:#}")).collect();
+        assert!(violations.is_empty(), "seed {seed}: {} of {kinds:?}: {first:#?}", violations.len());
+        all.extend(kinds);
+    }
+    for kind in ["news2", "baseline", "adherence"] {
+        assert!(all.contains_key(kind), "no {kind} in {all:?}");
+    }
 }

@@ -7,7 +7,8 @@ use aftercare_schemas::codec::{WireError, decode};
 use aftercare_schemas::wire;
 
 use crate::reference::{
-    Attribution, ExpectedReview, ExpectedScore, ExpectedWindow, ReceiptKey, ReviewKey, Series, WindowKey,
+    Attribution, ExpectedReview, ExpectedScore, ExpectedVital, ExpectedWindow, ReceiptKey, ReviewKey, Series,
+    WindowKey,
 };
 
 /// Rows by id, each the one with the highest version.
@@ -31,6 +32,23 @@ impl<K: Ord, V> Rows<K, V> {
     /// The row of an id.
     pub fn get(&self, id: &K) -> Option<&V> {
         self.0.get(id).map(|(_, row)| row)
+    }
+
+    /// All rows, by version.
+    pub fn by_version(&self) -> Vec<(&K, &V)> {
+        let mut rows: Vec<_> = self.0.iter().collect();
+        rows.sort_by_key(|(_, (version, _))| *version);
+        rows.into_iter().map(|(id, (_, row))| (id, row)).collect()
+    }
+
+    /// Takes a row out, as if it had never come.
+    pub fn remove(&mut self, id: &K) {
+        self.0.remove(id);
+    }
+
+    /// The row of an id, to be changed.
+    pub fn get_mut(&mut self, id: &K) -> Option<&mut V> {
+        self.0.get_mut(id).map(|(_, row)| row)
     }
 
     /// All rows, by id.
@@ -138,6 +156,37 @@ impl ActualAlert {
     }
 }
 
+/// One entry of the ledger, as far as statements speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the schema `ledger`; texts that are absent are empty"
+)]
+pub struct ActualEntry {
+    pub kind: wire::LedgerKind,
+    pub contract: String,
+    pub episode_id: String,
+    pub component: String,
+    pub component_id: String,
+    pub payer: String,
+    pub payee: String,
+    pub accounts: (String, String),
+    pub amount_minor: i64,
+    pub service_period: String,
+    pub booking_period: String,
+    pub reason: String,
+    pub reverses: String,
+    /// Names and values.
+    pub evidence: Vec<(String, String)>,
+}
+
+impl ActualEntry {
+    /// The last word on something that it rests on.
+    pub fn evidence(&self, name: &str) -> Option<&str> {
+        self.evidence.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
 /// Consecutive sequences of one output partition whose insert was confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Run {
@@ -157,7 +206,7 @@ pub struct Run {
 type CountKey = (String, String, i32, String, String);
 
 /// Patient, device, metric, when measured.
-type ReadingKey = (String, String, String, i64);
+pub type ReadingKey = (String, String, String, i64);
 
 /// All that came out.
 #[derive(Clone, Debug, Default)]
@@ -187,11 +236,23 @@ pub struct Actual {
     pub contributions: Option<Vec<ActualContribution>>,
     /// The editions of curves, in the order of the log.
     pub editions: Vec<ActualEdition>,
+    /// Entries of the ledger but markers, by entry id; `None`: it was not read, and nothing is said about money.
+    pub ledger: Option<Rows<String, ActualEntry>>,
+    /// What vital signs add up to, by id; `None`: it was not read, and nothing is said about it.
+    pub vitals: Option<Rows<String, ExpectedVital>>,
     /// Coverage.
     pub coverage: BTreeSet<Run>,
 }
 
 impl Actual {
+    /// Of a run all of whose topics are read: what is not there is missing.
+    #[must_use]
+    pub fn of_all_topics() -> Self {
+        let (contributions, ledger, vitals) =
+            (Some(Vec::new()), Some(Rows::default()), Some(Rows::default()));
+        Self { contributions, ledger, vitals, ..Self::default() }
+    }
+
     /// Takes a record of an output topic (named without prefix; of dead letters `value` is what their header
     /// `aftercare.dead-letter` holds). Records of other topics are left aside.
     ///
@@ -206,6 +267,8 @@ impl Actual {
             "windows" => self.add_window(&decode(topic, value, None)?),
             "reading-receipts" => self.add_reading_receipt(&decode(topic, value, None)?),
             "late-readings" => self.add_late_reading(&decode(topic, value, None)?),
+            "vital-scores" => self.add_vital(&decode(topic, value, None)?),
+            "ledger" => self.add_entry(&decode(topic, value, None)?),
             "curve-contributions" => self.add_contribution(&decode(topic, value, None)?),
             "curve-editions" => self.add_edition(&decode(topic, value, None)?),
             "dead-letters" => self.add_dead_letter(&decode(topic, value, None)?),
@@ -352,6 +415,44 @@ impl Actual {
             rows.insert(place, (row.version, row.revision));
         }
         self.alerts.add(row.alert_id.to_owned(), row.version, alert);
+    }
+
+    /// Takes a row of what vital signs add up to.
+    pub fn add_vital(&mut self, row: &wire::VitalScore) {
+        let vital = ExpectedVital {
+            measured_at: row.measured_at,
+            value: row.value,
+            median: row.median,
+            robust_z: row.robust_z,
+            parts: row.parts.iter().map(|part| (part.name.to_owned(), part.value)).collect(),
+            span: (0, 0),
+        };
+        self.vitals.get_or_insert_default().add(row.vital_id.to_owned(), row.version, vital);
+    }
+
+    /// Takes an entry of the ledger.
+    pub fn add_entry(&mut self, row: &wire::LedgerEntry) {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let entry = ActualEntry {
+            kind: row.kind,
+            contract: text(row.contract),
+            episode_id: text(row.episode_id),
+            component: text(row.component),
+            component_id: text(row.component_id),
+            payer: text(row.payer),
+            payee: text(row.payee),
+            accounts: (text(row.debit_account), text(row.credit_account)),
+            amount_minor: row.amount_minor,
+            service_period: text(row.service_period),
+            booking_period: text(row.booking_period),
+            reason: text(row.reason),
+            reverses: text(row.reverses),
+            evidence: row.evidence.iter().map(|e| (e.name.to_owned(), e.value.to_owned())).collect(),
+        };
+        let ledger = self.ledger.get_or_insert_default();
+        if row.kind != wire::LedgerKind::Marker {
+            ledger.add(row.entry_id.to_owned(), row.version, entry);
+        }
     }
 
     /// Takes a window row.

@@ -21,13 +21,12 @@ mod verdict;
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aftercare_sim::invariants::replay_is_identical;
+use aftercare_sim::invariants::{alerts_are_sound, replay_is_identical};
 use aftercare_sim::rng::Rng;
-use aftercare_sim::world::SimRecord;
 use tokio::runtime::Runtime;
 
 use fleet::Fleet;
-use load::Load;
+use load::{Load, Written};
 use support::Stack;
 use verdict::Oracle;
 
@@ -62,10 +61,10 @@ fn whatever_dies_clickhouse_equals_the_batch_computation() {
         fleet.kafka_dies(&mut stack, &mut rng);
         say(&format!("  {:.0?}: lost ClickHouse, lost Kafka", began.elapsed()));
     }
-    let records = load.stop();
-    say(&format!("  {:.0?}: {} records acknowledged", began.elapsed(), records.len()));
+    let written = load.stop();
+    say(&format!("  {:.0?}: {} records acknowledged", began.elapsed(), written.records.len()));
     let runtime = Runtime::new().unwrap();
-    let oracle = wait_for_the_end(&runtime, &stack, &records);
+    let oracle = wait_for_the_end(&runtime, &stack, &written);
     fleet.stop();
     let deaths = fleet.deaths.iter().map(|(kind, n)| format!("\n    {n} x {kind}")).collect::<String>();
     let compared = judge(&runtime, &stack, &oracle);
@@ -73,19 +72,23 @@ fn whatever_dies_clickhouse_equals_the_batch_computation() {
     say(&format!(
         "  {:.0?}: {total} deaths:{deaths}\n  {} records acknowledged; equal: {compared}",
         began.elapsed(),
-        records.len()
+        written.records.len()
     ));
     assert!(total as usize >= schedule::POINTS_PER_ROUND);
 }
 
 /// Waits until nothing differs, or nothing is to be hoped for; what must be there then. (Verdicts on sessions are inputs
 /// that the tasks of the clinicians write, so they belong to what is to be computed from.)
-fn wait_for_the_end(runtime: &Runtime, stack: &Stack, records: &[SimRecord]) -> Oracle {
+fn wait_for_the_end(runtime: &Runtime, stack: &Stack, written: &Written) -> Oracle {
     let (began, store) = (Instant::now(), stack.store());
+    let writer = stack.cluster().writer().unwrap();
     loop {
+        let tick = wall_clock() + written.ahead_ms;
+        load::tell(&writer, PARTITIONS, tick);
         let verdicts = verdict::session_verdicts(&stack.cluster(), PARTITIONS);
-        let oracle = Oracle::of(&[records, &verdicts].concat(), wall_clock());
-        let found = runtime.block_on(verdict::in_clickhouse(&store));
+        let all = [&*written.records, &verdicts].concat();
+        let oracle = Oracle::of(&all, tick);
+        let found = runtime.block_on(verdict::in_clickhouse(&store, &stack.cluster()));
         if began.elapsed() > ARRIVAL || oracle.violations(&found).is_empty() {
             return oracle;
         }
@@ -96,12 +99,14 @@ fn wait_for_the_end(runtime: &Runtime, stack: &Stack, records: &[SimRecord]) -> 
 /// The comparison, after both instances have stopped.
 fn judge(runtime: &Runtime, stack: &Stack, oracle: &Oracle) -> String {
     let store = stack.store();
-    let found = runtime.block_on(verdict::in_clickhouse(&store));
+    let found = runtime.block_on(verdict::in_clickhouse(&store, &stack.cluster()));
     let written = verdict::in_kafka(&stack.cluster(), PARTITIONS);
     let coverage = runtime.block_on(store.coverage()).unwrap();
     let mut violations = oracle.violations(&found);
     violations.extend(written.sequence_violations(&coverage));
     violations.extend(replay_is_identical(&written.actual, &found));
+    // Of alerts the tables hold the last state only.
+    violations.extend(alerts_are_sound(&written.actual));
     assert!(
         violations.is_empty(),
         "{} violations in ClickHouse:\n{}and in the output topics:\n{}",
@@ -109,7 +114,7 @@ fn judge(runtime: &Runtime, stack: &Stack, oracle: &Oracle) -> String {
         verdict::describe(&violations),
         verdict::describe(&oracle.violations(&written.actual))
     );
-    oracle.size()
+    oracle.size(&found)
 }
 
 fn wall_clock() -> i64 {

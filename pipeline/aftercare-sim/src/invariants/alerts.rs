@@ -32,6 +32,22 @@ pub(super) fn check_onsets(actual: &Actual) -> Vec<Violation> {
     violations
 }
 
+/// The rows of an alert are its revisions from 1 to the last, which is how it stands.
+pub(super) fn check_revisions(actual: &Actual) -> Vec<Violation> {
+    let wrong = |what: &str, id: &String| violation(NO_ALERT_TWICE_PER_ONSET, what, id);
+    let mut violations = Vec::new();
+    for (id, rows) in &actual.alert_rows {
+        if (1..).zip(rows).any(|(want, (_, revision))| want != *revision) {
+            violations.push(wrong("an alert lacks one of its states", id));
+        }
+        let stands = actual.alerts.get(id).map(|alert| alert.revision);
+        if stands != rows.last().map(|(_, revision)| *revision) {
+            violations.push(wrong("an alert does not stand as its last row says", id));
+        }
+    }
+    violations
+}
+
 /// What an alert is about, of which there may be one unresolved alert: rule and device, where it is about one. `None`:
 /// each cause is a matter of its own.
 fn about(alert: &ActualAlert) -> Option<(&str, &str, &str)> {

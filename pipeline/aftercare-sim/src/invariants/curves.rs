@@ -238,14 +238,6 @@ impl<'a> Judge<'a> {
                 && edition.effective_from <= score.answered_at
         });
         let edition = in_force.max_by_key(|edition| edition.effective_from)?;
-        let of_others = |point: &&&Point| {
-            let patient = self.actual.scores.get(&point.score_id).map(|score| &score.patient_id);
-            patient != Some(&score.patient_id)
-        };
-        let points = self.held.get(&*edition.edition)?.get(&comparison.series)?;
-        let others: Vec<&Point> = points.iter().filter(of_others).copied().collect();
-        let prior = f64::from(edition.prior_n);
-        let here = says(&others, &comparison.levels, bin, prior)?;
         let key = (comparison.series.1.clone(), comparison.series.2.clone());
         let rules = self.expected.curve_rules.get(&key)?;
         let middle = |bin: i32| {
@@ -255,6 +247,14 @@ impl<'a> Judge<'a> {
         };
         let since = comparison.since_days();
         let next = if since >= middle(bin)? { bin + 1 } else { bin - 1 };
+        let of_others = |point: &&&Point| {
+            let patient = || self.actual.scores.get(&point.score_id).map(|score| &score.patient_id);
+            [bin, next].contains(&point.bin) && patient() != Some(&score.patient_id)
+        };
+        let points = self.held.get(&*edition.edition)?.get(&comparison.series)?;
+        let others: Vec<&Point> = points.iter().filter(of_others).copied().collect();
+        let prior = f64::from(edition.prior_n);
+        let here = says(&others, &comparison.levels, bin, prior)?;
         let mut blend = here;
         if let Some((there, at)) = says(&others, &comparison.levels, next, prior).zip(middle(next)) {
             let share = (since - middle(bin)?) / (at - middle(bin)?);

@@ -2,9 +2,11 @@
 
 mod alerts;
 mod curves;
+mod ledger;
 mod readings;
 mod reviews;
 mod scores;
+mod vitals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,11 +16,16 @@ use crate::reference::{Expected, READINGS};
 
 pub use alerts::{CRITICAL_IS_ANSWERED_OR_ESCALATED, NO_ALERT_TWICE_PER_ONSET};
 pub use curves::{CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
+pub use ledger::{
+    ENTRIES_EXPLAIN_THEMSELVES, JOURNAL_BALANCES, LEDGER_EQUALS_REFERENCE, NO_SLOT_PAID_TWICE,
+    REVERSALS_SUM_TO_ZERO,
+};
 pub use readings::{
     EVERY_WINDOW_EQUALS_REFERENCE, LATE_READINGS_REACH_THEIR_WINDOWS, NO_READING_COUNTED_TWICE,
 };
 pub use reviews::EVERY_VERDICT_EQUALS_REFERENCE;
 pub use scores::EVERY_SCORE_EQUALS_REFERENCE;
+pub use vitals::EVERY_VITAL_EQUALS_REFERENCE;
 
 /// One violation. `{}` says what is wrong without naming anyone, `{:#}` also where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +49,7 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 13] = [
+pub const ALL: [(&str, Invariant); 19] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
@@ -53,8 +60,14 @@ pub const ALL: [(&str, Invariant); 13] = [
     (EVERY_WINDOW_EQUALS_REFERENCE, readings::check_windows),
     (LATE_READINGS_REACH_THEIR_WINDOWS, readings::check_late),
     (NO_READING_COUNTED_TWICE, readings::check_counts),
+    (EVERY_VITAL_EQUALS_REFERENCE, vitals::check),
     (NO_ALERT_TWICE_PER_ONSET, |_, actual| alerts::check_onsets(actual)),
     (CRITICAL_IS_ANSWERED_OR_ESCALATED, |_, actual| alerts::check_answers(actual)),
+    (LEDGER_EQUALS_REFERENCE, ledger::check_reference),
+    (NO_SLOT_PAID_TWICE, ledger::check_slots),
+    (REVERSALS_SUM_TO_ZERO, ledger::check_reversals),
+    (ENTRIES_EXPLAIN_THEMSELVES, ledger::check_evidence),
+    (JOURNAL_BALANCES, ledger::check_journal),
     (COVERAGE_IS_GAPLESS, |_, actual| coverage_is_gapless(&actual.coverage)),
 ];
 
@@ -66,6 +79,15 @@ pub const EVERY_RECORD_HAS_ONE_OUTCOME: &str = "EveryRecordHasOneOutcome";
 pub const EVERY_RECEIPT_EQUALS_REFERENCE: &str = "EveryReceiptEqualsReference";
 /// The confirmed sequences of each output partition are 1 to the highest, and each run holds as many rows.
 pub const COVERAGE_IS_GAPLESS: &str = "CoverageIsGapless";
+/// What must hold of alerts of which every row was read, beside what holds of their last states: an alert has one row for
+/// each of its states, the first to the last.
+#[must_use]
+pub fn alerts_are_sound(actual: &Actual) -> Vec<Violation> {
+    let mut violations = alerts::check_onsets(actual);
+    violations.extend(alerts::check_revisions(actual));
+    violations
+}
+
 /// Two runs over the same records and ticks end with the same rows.
 pub const REPLAY_IS_IDENTICAL: &str = "ReplayIsIdentical";
 
@@ -210,6 +232,13 @@ pub fn replay_is_identical(first: &Actual, second: &Actual) -> Vec<Violation> {
     differing("score", first.scores.iter(), second.scores.iter(), &mut violations);
     differing("receipt", first.receipts.iter(), second.receipts.iter(), &mut violations);
     differing("review", first.reviews.iter(), second.reviews.iter(), &mut violations);
+    differing("alert", first.alerts.iter(), second.alerts.iter(), &mut violations);
+    if let Some((first, second)) = first.ledger.as_ref().zip(second.ledger.as_ref()) {
+        differing("ledger entry", first.iter(), second.iter(), &mut violations);
+    }
+    if let Some((first, second)) = first.vitals.as_ref().zip(second.vitals.as_ref()) {
+        differing("vital score", first.iter(), second.iter(), &mut violations);
+    }
     differing("window", first.windows.iter(), second.windows.iter(), &mut violations);
     differing("count of readings", first.counts.iter(), second.counts.iter(), &mut violations);
     let (letters, again) = (first.dead_letters.iter(), second.dead_letters.iter());

@@ -66,6 +66,19 @@ impl<'a> Episodes<'a> {
         saying.pop().map(|(_, value)| value)
     }
 
+    /// A field that holds from a time on, once it does.
+    pub(super) fn in_effect<T>(
+        &self,
+        episode: &str,
+        at: i64,
+        field: impl Fn(&Enrolment<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let mut saying = self.saying(episode, field);
+        saying.retain(|(s, _)| s.effective_at <= at);
+        saying.sort_by_key(|(s, _)| (s.effective_at, s.recorded_at, s.id));
+        saying.pop().map(|(_, value)| value)
+    }
+
     pub(super) fn treated_at(&self, episode: &str) -> Option<i64> {
         self.whole(episode, |s| s.treated_at)
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use aftercare_core::documents::CurveRules;
 
 use super::curves::Comparison;
+use super::ledger::Account;
+use super::vitals::ExpectedVital;
 
 /// Who something belongs to: organisation, care team, clinician, manufacturer, procedure.
 pub type Attribution = [Option<String>; 5];
@@ -37,6 +39,10 @@ pub struct Expected {
     pub curve_rules: BTreeMap<(String, Option<String>), CurveRules>,
     /// Windows, as if no reading had come too late.
     pub windows: BTreeMap<WindowKey, ExpectedWindow>,
+    /// Episodes under a contract, as far as facts decide without curves.
+    pub accounts: Vec<Account>,
+    /// What vital signs add up to, by id, as if no reading had come too late.
+    pub vitals: BTreeMap<String, ExpectedVital>,
     /// Counts of readings, by patient and device.
     pub readings: BTreeMap<(String, String), ReadingCounts>,
 }

@@ -7,6 +7,7 @@ use aftercare_schemas::codec;
 use aftercare_schemas::wire::{Enrolment, Form, PromResponse};
 
 use super::enrolments::{Episodes, knows_zone};
+use super::ledger::Facts;
 use super::{Copy, Expected, ExpectedReceipt, Limits, Records};
 
 /// An upload in force that is not withdrawn.
@@ -26,15 +27,15 @@ pub(super) enum Fate {
     Waits,
 }
 
-/// Judges all records of a patient: writes their receipts, answers the episodes and the uploads in force.
+/// Judges all records of a patient: writes their receipts, answers the episodes, and the uploads and other facts in force.
 pub(super) fn judge<'a>(
     patient_id: &str,
     records: &'a Records,
     library: &Library,
     limits: &Limits,
     expected: &mut Expected,
-) -> (Episodes<'a>, Vec<Upload<'a>>) {
-    let mut episodes = Episodes::default();
+) -> (Episodes<'a>, Vec<Upload<'a>>, Facts<'a>) {
+    let (mut episodes, mut facts) = (Episodes::default(), Facts::default());
     let mut uploads = Vec::new();
     // Enrolments come first, whatever their topic's name sorts to: the others depend on them.
     let (enrolments, others): (Vec<_>, Vec<_>) =
@@ -53,15 +54,14 @@ pub(super) fn judge<'a>(
             let copy = &copies[copy];
             match *topic {
                 "enrolments" => episodes.add(reread(topic, copy), copy.withdrawn, !superseded),
-                "prom-responses" if !superseded && !copy.withdrawn => {
-                    uploads.push(Upload { response: reread(topic, copy) });
-                }
-                _ => {}
+                _ if superseded || copy.withdrawn => {}
+                "prom-responses" => uploads.push(Upload { response: reread(topic, copy) }),
+                topic => facts.add(topic, copy),
             }
         }
     }
     uploads.sort_by(|a, b| a.order().cmp(&b.order()));
-    (episodes, uploads)
+    (episodes, uploads, facts)
 }
 
 impl Upload<'_> {

@@ -9,15 +9,18 @@
 
 mod curves;
 mod days;
+mod decimals;
 mod enrolments;
 mod expected;
 mod intake;
+mod ledger;
 mod readings;
 mod rolling;
 mod scores;
 mod sessions;
+mod vitals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
@@ -35,6 +38,8 @@ pub use expected::{
     Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,
     ReceiptKey, ReviewKey, WindowKey,
 };
+pub use ledger::{Account, Amount};
+pub use vitals::ExpectedVital;
 
 /// The topics whose records have an id and a revision.
 pub const IDENTIFIED: [&str; 6] = [
@@ -177,16 +182,24 @@ impl Reference {
         }
         let mut everyone = BTreeMap::new();
         for (patient_id, records) in &self.patients {
-            let (episodes, uploads) =
+            let (episodes, uploads, facts) =
                 intake::judge(patient_id, records, library, &self.limits, &mut expected);
             scores::rows(patient_id, &episodes, &uploads, library, &mut expected);
+            let accounts = ledger::accounts(&episodes, &uploads, &facts, library, &self.limits, &expected);
+            expected.accounts.extend(accounts);
             let reviews = reviews.remove(patient_id).unwrap_or_default();
             sessions::attribute(patient_id, reviews, &episodes, &mut expected);
             everyone.insert(patient_id.as_str(), episodes);
         }
         let mut days = Days::default();
         let day_of = |patient: &str, at| days.of(everyone.get(patient)?.zone_at(at)?, at);
-        self.readings.finish(&self.limits, library, day_of, &mut expected);
+        let values = self.readings.finish(&self.limits, library, day_of, &mut expected);
+        let (nobody, context) = (enrolments::Episodes::default(), (library, self.limits.last_tick.0));
+        for patient in values.keys().map(|(patient, ..)| patient).collect::<BTreeSet<_>>() {
+            let episodes = everyone.get(patient.as_str()).unwrap_or(&nobody);
+            let mut day_of = |at| days.of(episodes.zone_at(at)?, at);
+            vitals::rows(patient, episodes, &values, context, &mut day_of, &mut expected);
+        }
         expected
     }
 }

@@ -12,7 +12,7 @@ use aftercare_schemas::wire::{Reading, WearableUpload};
 use super::{Expected, ExpectedWindow, Limits, ReadingCounts};
 
 const MINUTE_MS: i64 = 60_000;
-const WINDOW_MS: i64 = 5 * MINUTE_MS;
+pub(super) const WINDOW_MS: i64 = 5 * MINUTE_MS;
 const HOUR_MS: i64 = 12 * WINDOW_MS;
 const MICROS: f64 = 1e6;
 /// Beyond it, in the metric's unit, nothing is plausible.
@@ -22,7 +22,7 @@ const VALUE_MAX: f64 = 1e7;
 type Taken = Result<(Metric, i64, i64), &'static str>;
 
 /// By patient, device and metric, then by time.
-type Values = BTreeMap<(String, String, &'static str), BTreeMap<i64, i64>>;
+pub(super) type Values = BTreeMap<(String, String, &'static str), BTreeMap<i64, i64>>;
 
 /// Patient and device.
 type Owner = (String, String);
@@ -85,6 +85,8 @@ impl Readings {
         (all, values)
     }
 
+    /// Adds counts and windows; answers the values that count.
+    ///
     /// `day_of`: begin and end of the day that a moment of a patient lies in, both ms since 1970; `None` for someone who
     /// is not enrolled.
     pub(super) fn finish(
@@ -93,7 +95,7 @@ impl Readings {
         library: &Library,
         mut day_of: impl FnMut(&str, i64) -> Option<(i64, i64)>,
         expected: &mut Expected,
-    ) {
+    ) -> Values {
         let (counts, values) = self.judge(limits, library);
         expected.readings = counts;
         let rules = library.vitals();
@@ -116,6 +118,7 @@ impl Readings {
                 expected.windows.insert(key, window((start, end), &readings, target.as_ref()));
             }
         }
+        values
     }
 }
 
