@@ -1,7 +1,7 @@
 //! What instruments there are, in words.
 
 use aftercare_core::documents::{
-    Decimal, Direction, InstrumentDocument, Item, Outline, Rule, SCORE, Summary, ValueSet,
+    Decimal, Direction, InstrumentDocument, Item, Outline, Points, Rule, SCORE, Scale, Summary, ValueSet,
 };
 
 use super::scorer::Chart;
@@ -182,6 +182,19 @@ fn grouped(items: &[Item]) -> Vec<String> {
     lines.collect()
 }
 
+/// The items of a scale; of one that is reversed, the lowest code has 100 points.
+fn points(document: &InstrumentDocument, scale: &Scale) -> String {
+    let marked = |(item, points): &(usize, Points)| {
+        let mark = match points {
+            Points::Line { zero, hundred } if zero > hundred => " (reversed)",
+            Points::Line { .. } => "",
+            Points::Table { .. } => " (by table)",
+        };
+        document.items.get(*item).map(|item| format!("{}{mark}", item.code))
+    };
+    scale.items.iter().filter_map(marked).collect::<Vec<_>>().join(", ")
+}
+
 /// The rule, a line for each of its parts.
 fn rules(document: &InstrumentDocument) -> Vec<String> {
     let items = document.items.len();
@@ -208,13 +221,7 @@ fn rules(document: &InstrumentDocument) -> Vec<String> {
         Rule::Scales { scales, summaries } => {
             let mut lines = Vec::new();
             for (at, scale) in scales.iter().enumerate() {
-                let codes: Vec<&str> = scale
-                    .items
-                    .iter()
-                    .filter_map(|(item, _)| document.items.get(*item))
-                    .map(|item| &*item.code)
-                    .collect();
-                let (name, codes, least) = (named(at), codes.join(", "), scale.minimum_answered);
+                let (name, codes, least) = (named(at), points(document, scale), scale.minimum_answered);
                 lines.push(format!("{name}: mean of {codes} from 0 to 100, at least {least} answered"));
             }
             for (at, summary) in summaries.iter().enumerate() {
@@ -260,6 +267,11 @@ mod tests {
             assert!(text.contains(line), "{line}\nis not in\n{text}");
         }
         assert!(text.contains("  assumption    How many items of a scale"), "{text}");
+        let text = show(library.instrument("rand-36", None).unwrap());
+        assert!(
+            text.contains("energy: mean of q23 (reversed), q27 (reversed), q29, q31 from 0 to 100"),
+            "{text}"
+        );
         let text = show(library.instrument("eq-5d-3l", None).unwrap());
         assert!(text.contains("value set liu-2014 (where none is named): Liu 2014, doi"), "{text}");
     }
