@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aftercare_core::curve::{
     Cohort, CohortCurve, Counts, Curves, Edition, Expected, Leaf, Learned, Moments, Own, Question, build,
 };
-use aftercare_core::documents::{CurveRules, Library, PLAN, PlanDocument};
+use aftercare_core::documents::{CURVE, CurveRules, Library, PLAN, PlanDocument, PriorDocument};
 use aftercare_core::time::{Instant, Millis};
 use proptest::prelude::*;
 
@@ -274,6 +274,170 @@ fn the_rules_of_a_curve_are_checked_and_stay() {
     assert!(!other.check().is_empty(), "two curves of one instrument");
 }
 
+/// A registry's curve: 100 % at the treatment, 140 % four weeks after it, 150 % from day 100 to 200.
+const REGISTRY: &str = r#"
+id = "registry"
+version = 1
+title = "Another country's registry"
+procedure = "pci-des"
+instrument = "saq-7"
+effective_from = "2026-01-01"
+from_day = 0
+to_day = 200
+[[points]]
+day = 0
+n = 400
+mean = 100
+sd = 10
+[[points]]
+day = 28
+n = 300
+mean = 140
+sd = "30.5"
+[[points]]
+day = 100
+n = 200
+mean = 150
+sd = 20
+"#;
+
+fn registry(changes: &[(&str, &str)]) -> Arc<PriorDocument> {
+    let changed = changes.iter().fold(REGISTRY.to_owned(), |text, (from, to)| text.replace(from, to));
+    Arc::new(PriorDocument::parse(&changed).unwrap())
+}
+
+#[test]
+fn a_curve_from_elsewhere_speaks_before_anybody_has_answered() {
+    let mut curves = Curves::default();
+    curves.learn_prior(&registry(&[]));
+    let women = cohort(&["60-69", "female"]);
+    for (hours, says) in [
+        (0, Some((100.0, 10.0, 400))),
+        (7 * 24, Some((110.0, 15.125, 400))),
+        (21 * 24, Some((130.0, 25.375, 300))),
+        (28 * 24, Some((140.0, 30.5, 300))),
+        (64 * 24, Some((145.0, 25.25, 300))),
+        (199 * 24, Some((150.0, 20.0, 200))),
+        (200 * 24, None),
+        (-1, None),
+    ] {
+        let expected = ask(&curves, &women, hours, &[]);
+        let found = expected.as_ref().map(|it| (it.index, it.sd.unwrap(), it.n));
+        assert!(
+            found.zip(says).map_or(found.is_none() && says.is_none(), |(found, says)| {
+                near(found.0, says.0) && near(found.1, says.1) && found.2 == says.2
+            }),
+            "{hours}: {expected:?}"
+        );
+        if let Some(expected) = expected {
+            assert_eq!((&*expected.cohort, &*expected.edition), ("pci-des", "prior:registry@1"));
+        }
+    }
+}
+
+#[test]
+fn a_procedure_borrows_from_the_curve_from_elsewhere_and_lends_it_on() {
+    let (women, men) = (cohort(&["60-69", "female"]), cohort(&["60-69", "male"]));
+    let given: Vec<Given> = vec![(women.clone(), 2, 10_000, 1), (men.clone(), 2, 13_000, 2)];
+    let mut curves = learn(curves_of(&given, 9));
+    let before = ask(&curves, &women, MIDDLE, &[]).unwrap();
+    curves.learn_prior(&registry(&[]));
+    let expected = ask(&curves, &women, MIDDLE, &[]).unwrap();
+    // procedure and band: two of their own with mean 11,500, thirty of the registry with 14,000; women: one of their own
+    let procedure = (23_000.0 + 30.0 * 14_000.0) / 32.0;
+    let band = (23_000.0 + 30.0 * procedure) / 32.0;
+    assert!(near(expected.index, (10_000.0 + 30.0 * band) / 31.0 / 100.0), "{expected:?}");
+    assert_eq!((expected.n, &*expected.cohort), (1, "pci-des/60-69/female"));
+    assert_eq!(&*expected.edition, "pci-des@2026-01+prior:registry@1");
+    let spread = |own: f64, above: f64, apart: f64, n: f64| {
+        (n * own + 30.0 * above) / (n + 30.0) + n * 30.0 * apart * apart / ((n + 30.0) * (n + 30.0))
+    };
+    let procedure_variance = spread(1_500.0 * 1_500.0, 3_050.0 * 3_050.0, 2_500.0, 2.0);
+    let band_variance = spread(1_500.0 * 1_500.0, procedure_variance, 11_500.0 - procedure, 2.0);
+    let variance = spread(0.0, band_variance, 10_000.0 - band, 1.0);
+    assert!(near(expected.sd.unwrap(), variance.sqrt() / 100.0), "{expected:?}");
+    // Who alone answered is compared with the registry alone.
+    let alone =
+        ask(&learn_with(curves_of(&given[..1], 9), &registry(&[])), &women, MIDDLE, &given[..1]).unwrap();
+    assert_eq!((alone.index, &*alone.edition), (140.0, "prior:registry@1"));
+    // Where the registry says nothing, nothing is borrowed.
+    let silent = learn_with(
+        curves_of(&given, 9),
+        &registry(&[
+            ("from_day = 0", "from_day = 29"),
+            ("day = 0\nn", "day = 29\nn"),
+            ("day = 28", "day = 30"),
+        ]),
+    );
+    assert_eq!(ask(&silent, &women, MIDDLE, &[]), Some(before));
+}
+
+fn learn_with(curves: Vec<CohortCurve>, prior: &Arc<PriorDocument>) -> Curves {
+    let mut known = learn(curves);
+    known.learn_prior(prior);
+    known
+}
+
+#[test]
+fn the_newest_curve_from_elsewhere_in_force_at_the_answer_speaks_in_whatever_order_they_came() {
+    let versions = [
+        registry(&[]),
+        registry(&[
+            ("version = 1", "version = 2"),
+            ("mean = 140", "mean = 141"),
+            ("2026-01-01", "2026-01-20"),
+        ]),
+        registry(&[
+            ("version = 1", "version = 3"),
+            ("mean = 140", "mean = 142"),
+            ("2026-01-01", "2026-02-03"),
+        ]),
+        registry(&[("pci-des", "hip-replacement"), ("mean = 140", "mean = 99")]),
+        registry(&[("saq-7", "eq-vas"), ("mean = 140", "mean = 98")]),
+    ];
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]] {
+        let mut curves = Curves::default();
+        order.iter().for_each(|at| curves.learn_prior(&versions[*at]));
+        // answered on 2026-02-02
+        let expected = ask(&curves, &cohort(&[]), MIDDLE, &[]).unwrap();
+        assert_eq!((expected.index, &*expected.edition), (141.0, "prior:registry@2"), "{order:?}");
+    }
+    let mut late = Curves::default();
+    late.learn_prior(&versions[2]);
+    assert_eq!(ask(&late, &cohort(&[]), MIDDLE, &[]), None);
+}
+
+#[test]
+fn a_curve_from_elsewhere_is_checked() {
+    for (from, to, problem) in [
+        ("day = 28", "day = 0", "points do not ascend by day"),
+        ("to_day = 200", "to_day = 100", "points are not all within from_day and to_day"),
+        ("sd = 20", "sd = -1", "points[2].sd is below 0"),
+        ("n = 300", "n = 0", "points[1].n is not above 0"),
+        ("2026-01-01", "soon", "effective_from is no day such as 2026-01-31"),
+        ("saq-7", "composite", "plan is there with a composite, and only then"),
+        (
+            "mean = 140",
+            "mean = 140.5",
+            "points[1].mean is a floating number; write it in quotes, it is read exactly",
+        ),
+    ] {
+        let problems = PriorDocument::parse(&REGISTRY.replace(from, to)).unwrap_err();
+        assert_eq!(problems.iter().map(ToString::to_string).next().as_deref(), Some(problem));
+    }
+    let mut library = Library::builtin();
+    library.add(CURVE, "registry", 1, REGISTRY).unwrap();
+    assert_eq!(library.check(), []);
+    library.add(CURVE, "registry", 2, REGISTRY).unwrap_err();
+    let other = REGISTRY.replace("version = 1", "version = 2");
+    library.add(CURVE, "registry", 2, &other.replace("saq-7", "oxford-shoulder")).unwrap();
+    let problems: Vec<String> = library.check().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        ["curve registry version 2 names the instrument oxford-shoulder, which is not known"]
+    );
+}
+
 fn any_cohort() -> impl Strategy<Value = Cohort> {
     let sexes = prop::option::of(prop::sample::select(vec!["female", "male"]));
     let bands = prop::option::of(prop::sample::select(vec!["50-59", "60-69"]));
@@ -299,6 +463,10 @@ proptest! {
         let with = ask(&learn(curves_of(&all, last)), &cohort, hours, &own);
         let without = ask(&learn(curves_of(&others, last)), &cohort, hours, &[]);
         prop_assert_eq!(with, without, "to the bit");
+        let prior = registry(&[]);
+        let with = ask(&learn_with(curves_of(&all, last), &prior), &cohort, hours, &own);
+        let without = ask(&learn_with(curves_of(&others, last), &prior), &cohort, hours, &[]);
+        prop_assert_eq!(with, without, "to the bit, beside a curve from elsewhere");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aftercare_core::curve::{
     Bin, CohortCurve, Contribution, Curves, Edition, Learned, Moments, NotThere, build,
 };
+use aftercare_core::documents::Library;
 use aftercare_core::month::Month;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
@@ -19,7 +20,7 @@ use crate::error::TaskError;
 use crate::output::Pen;
 use crate::state::{Contributed, leaf};
 use crate::stats::{Counted, TaskStats};
-use crate::task::Task;
+use crate::task::{Task, learn};
 use crate::topics::{CURVE_CONTRIBUTIONS, CURVE_EDITIONS};
 
 /// The task that counts all contributions.
@@ -28,7 +29,7 @@ pub(crate) const COUNTING_TASK: i32 = 0;
 /// After a longer silence (months) only the last so many periods get a boundary of their own.
 const BOUNDARIES_MAX: i32 = 1_200;
 
-/// From when on new editions judge, by procedure.
+/// From when on new editions and curves from elsewhere judge, by procedure.
 pub(crate) type Published = BTreeMap<Arc<str>, Instant>;
 
 impl Pen {
@@ -225,7 +226,7 @@ impl<L: TaskLog> Task<L> {
         Ok(())
     }
 
-    /// Judges anew the scores that new editions concern: by procedure, those answered from then on.
+    /// Judges anew the scores that new editions and curves from elsewhere concern: by procedure, those answered from then on.
     pub(crate) fn judge_anew(&mut self, published: &Published) -> Result<(), TaskError> {
         if published.is_empty() {
             return Ok(());
@@ -265,6 +266,25 @@ fn contributed(row: &CurveContribution<'_>, sequence: u64) -> Option<Contributed
     })
 }
 
+/// Takes a document's record in. A curve from elsewhere also goes into the curves, and from when on it judges is noted in
+/// `published`: as with an edition, it must not matter whether it came before or after the answers.
+pub(crate) fn learn_document(
+    library: &mut Library,
+    curves: &mut Curves,
+    record: &RecordRef<'_>,
+    published: &mut Published,
+) {
+    if let Some(prior) = learn(library, record) {
+        curves.learn_prior(&prior);
+        note(published, Arc::clone(&prior.procedure), prior.effective_from);
+    }
+}
+
+fn note(published: &mut Published, procedure: Arc<str>, from: Instant) {
+    let known = published.entry(procedure).or_insert(from);
+    *known = from.min(*known);
+}
+
 /// Takes an edition's record into the curves, and notes in `published` what it completes. A record that can't be read
 /// changes nothing.
 pub(crate) fn learn_edition(curves: &mut Curves, record: &RecordRef<'_>, published: &mut Published) {
@@ -281,10 +301,7 @@ pub(crate) fn learn_edition(curves: &mut Curves, record: &RecordRef<'_>, publish
             tracing::error!(offset = record.offset.0, edition = row.edition, "an edition is published twice");
         }
         // What is known already was judged by only if the transaction that read it was not taken back.
-        Learned::Complete | Learned::Known if is_last => {
-            let known = published.entry(procedure).or_insert(from);
-            *known = from.min(*known);
-        }
+        Learned::Complete | Learned::Known if is_last => note(published, procedure, from),
         Learned::Complete | Learned::Known => {}
     }
 }

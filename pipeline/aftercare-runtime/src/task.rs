@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use aftercare_core::curve::Curves;
-use aftercare_core::documents::Library;
+use aftercare_core::documents::{CURVE, Library, PriorDocument};
 use aftercare_core::patient::Changes;
 use aftercare_core::time::Instant;
 use aftercare_core::warranty::Entry;
@@ -19,7 +19,7 @@ use aftercare_stream::position::{Positions, ResumeAt};
 
 use crate::backlog::Backlog;
 use crate::config::{TaskConfig, Ticks};
-use crate::curves::{COUNTING_TASK, Published, learn_edition};
+use crate::curves::{COUNTING_TASK, Published, learn_document, learn_edition};
 use crate::error::TaskError;
 use crate::input::Input;
 use crate::output::Pen;
@@ -187,9 +187,11 @@ impl<L: TaskLog> Task<L> {
         self.stats.set_open_alerts(self.state.alerts.iter().flat_map(|book| book.open(tick)));
         let known = self.state.meta.positions().get(CONTRACTS);
         let until = (known != ResumeAt(0)).then_some(known);
-        let library = &mut self.library;
-        self.contracts_at =
-            self.log.read_broadcast(CONTRACTS, until, &mut |record| learn(library, &record))?;
+        let (library, curves, mut published) = (&mut self.library, &mut self.curves, Published::new());
+        self.contracts_at = self.log.read_broadcast(CONTRACTS, until, &mut |record| {
+            learn_document(library, curves, &record, &mut published);
+        })?;
+        self.state.meta.advance(CONTRACTS, self.contracts_at);
         self.restore_curves(bytes == 0)?;
         Ok(bytes)
     }
@@ -274,7 +276,7 @@ impl<L: TaskLog> Task<L> {
             // Before it is taken: what it writes may say up to where all was taken.
             self.state.meta.advance(record.topic, record.offset.next());
             match record.topic {
-                CONTRACTS => learn(&mut self.library, &record),
+                CONTRACTS => learn_document(&mut self.library, &mut self.curves, &record, &mut published),
                 CURVE_EDITIONS => learn_edition(&mut self.curves, &record, &mut published),
                 CURVE_CONTRIBUTIONS => self.take_contribution(&record)?,
                 _ => {
@@ -495,25 +497,28 @@ impl<L: TaskLog> Task<L> {
     }
 }
 
-/// Takes a document into the library. One that can't be read changes nothing: what needs it is refused and can be
-/// replayed once it is repaired.
-pub fn learn(library: &mut Library, record: &RecordRef<'_>) {
-    if record.value.is_none() {
-        return;
-    }
-    match codec::decode::<wire::Document<'_>>("contracts", record.value, None) {
-        Ok(document) => {
-            if let Err(problems) = library.add(document.kind, document.id, document.version, document.body) {
-                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                tracing::error!(
-                    kind = document.kind,
-                    id = document.id,
-                    version = document.version,
-                    problems = problems.join("; "),
-                    "document ignored"
-                );
-            }
+/// Takes a document into the library; answers the curve from elsewhere, if it is one. One that can't be read changes
+/// nothing: what needs it is refused and can be replayed once it is repaired.
+pub fn learn(library: &mut Library, record: &RecordRef<'_>) -> Option<Arc<PriorDocument>> {
+    record.value?;
+    let document = match codec::decode::<wire::Document<'_>>("contracts", record.value, None) {
+        Ok(document) => document,
+        Err(error) => {
+            tracing::error!(offset = record.offset.0, %error, "document ignored");
+            return None;
         }
-        Err(error) => tracing::error!(offset = record.offset.0, %error, "document ignored"),
+    };
+    if let Err(problems) = library.add(document.kind, document.id, document.version, document.body) {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        tracing::error!(
+            kind = document.kind,
+            id = document.id,
+            version = document.version,
+            problems = problems.join("; "),
+            "document ignored"
+        );
+        return None;
     }
+    let prior = (document.kind == CURVE).then(|| library.prior(document.id, document.version));
+    prior.flatten().cloned()
 }

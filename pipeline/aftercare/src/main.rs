@@ -71,6 +71,8 @@ enum Command {
     Bill(commands::bill::Args),
     /// What is expected of patients, from a registry's history: fit a curve, ask it, calibrate it.
     Curve(commands::curve::Args),
+    /// Look at the documents of a running system, publish new versions.
+    Document(commands::document::Args),
     /// Measure: readings and responses per second beside a bare consumer, and latency.
     Bench(commands::bench::Args),
     /// ClickHouse's own process; started by the embedded engines.
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bill(args) => commands::bill::run(&config, &args),
         Command::Curve(args) => commands::curve::run(&args),
+        Command::Document(args) => commands::document::run(&config, &args),
         Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),
     };

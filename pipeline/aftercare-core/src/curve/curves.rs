@@ -8,15 +8,18 @@ use smallvec::SmallVec;
 use super::cohort::Cohort;
 use super::counts::Moments;
 use super::edition::{Bin, CohortCurve, Edition};
+use super::prior::{self, Priors};
 use super::says::Says;
-use crate::documents::COHORT_LEVELS;
+use crate::documents::{COHORT_LEVELS, PriorDocument};
 use crate::time::{Instant, Millis};
 
-/// All editions that are known.
+/// All editions that are known, and the curves from elsewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
     /// By procedure; the curves of one procedure are few.
     procedures: BTreeMap<Box<str>, Vec<Series>>,
+    /// By procedure.
+    priors: BTreeMap<Box<str>, Priors>,
 }
 
 /// The editions of one instrument's (or composite's) curve.
@@ -90,11 +93,13 @@ pub struct Expected {
     pub index: f64,
     /// Its standard deviation among them, %; `None` where fewer than two responses speak.
     pub sd: Option<f64>,
-    /// Responses of the cohort in the bin of the answer, without the patient's own.
+    /// Responses of the cohort in the bin of the answer, without the patient's own; where nobody else answered, those of
+    /// the curve from elsewhere at that time.
     pub n: u32,
     /// The narrowest cohort that has any there.
     pub cohort: Arc<str>,
-    /// The edition.
+    /// The edition, `{edition}+prior:{id}@{version}` where it borrowed from a curve from elsewhere, and
+    /// `prior:{id}@{version}` where that alone speaks.
     pub edition: Arc<str>,
 }
 
@@ -114,11 +119,18 @@ impl Curves {
         series.map_or(Learned::Known, |series| series.learn(curve))
     }
 
+    /// Takes a curve from elsewhere in. Once known, it stays.
+    pub fn learn_prior(&mut self, document: &Arc<PriorDocument>) {
+        self.priors.entry(Box::from(&*document.procedure)).or_default().learn(document);
+    }
+
     /// What the newest edition in force at the answer expects, `own` being all that the patient ever contributed to the
-    /// same curve. `None` where there is no edition, or nobody else answered in that bin.
+    /// same curve. Where there is no edition, or nobody else answered in that bin, what the newest curve from elsewhere in
+    /// force says alone; `None` where there is none either.
     ///
     /// In each of the cohort's bins the mean is (n x own mean + prior n x the parent's) / (n + prior n), from the
-    /// procedure downwards; the variance is that of the same mixture, the procedure's own with n - 1. Between the
+    /// procedure downwards; the variance is that of the same mixture. The procedure borrows from the curve from elsewhere
+    /// as it is at the mid-point of the bin; without one, its mean is its own, and its variance with n - 1. Between the
     /// mid-points of neighbouring bins mean and standard deviation run straight; before the first mid-point, after the
     /// last, and where the neighbour has no responses, they are those of the answer's bin.
     pub fn expected<'o>(
@@ -126,32 +138,41 @@ impl Curves {
         question: &Question<'_>,
         own: impl Iterator<Item = Own<'o>>,
     ) -> Option<Expected> {
-        let series = self.procedures.get(question.cohort.procedure())?;
-        let series = series.iter().find(|series| series.is_of(question.instrument, question.plan))?;
-        let known = series.in_force(question.answered_at)?;
-        let held = known.last_sequence(question.partition);
-        let (here, neighbour) = known.bins_at(question)?;
-        let near = |bin| bin == here.bin || neighbour.is_some_and(|neighbour| bin == neighbour.bin);
-        let own = own.filter(|own| near(own.bin) && own.added <= held && held < own.taken);
-        let own: SmallVec<[Own<'o>; 8]> = own.collect();
-        let here_says = known.says(question.cohort, here, &own)?;
-        let mut index = here_says.mean;
-        let mut sd = here_says.variance.map(libm::sqrt);
-        let there = neighbour.and_then(|bin| Some((bin, known.says(question.cohort, bin, &own)?)));
-        if let Some((bin, there)) = there {
-            let span = bin.middle() - here.middle();
-            let share = (question.since_treatment.0 as f64 / Millis::days(1).0 as f64 - here.middle()) / span;
-            index += share * (there.mean - index);
-            let both = sd.zip(there.variance.map(libm::sqrt));
-            sd = both.map_or(sd, |(here, there)| Some(here + share * (there - here)));
-        }
-        Some(Expected {
-            index: index / 100.0,
+        let procedure = question.cohort.procedure();
+        let prior = self.priors.get(procedure);
+        let prior =
+            prior.and_then(|known| known.in_force(question.instrument, question.plan, question.answered_at));
+        let series = self.procedures.get(procedure).into_iter().flatten();
+        let series = series.into_iter().find(|series| series.is_of(question.instrument, question.plan));
+        let known = series.and_then(|series| series.in_force(question.answered_at));
+        known.and_then(|known| known.expected(question, prior, own)).or_else(|| expected_by(prior?, question))
+    }
+}
+
+/// What a curve from elsewhere alone expects.
+fn expected_by(prior: &PriorDocument, question: &Question<'_>) -> Option<Expected> {
+    let says = prior::says(prior, question.days())?;
+    let sd = says.variance.map(libm::sqrt);
+    Some(Expected::of(says, says.mean, sd, question.cohort, prior.name.clone()))
+}
+
+impl Question<'_> {
+    /// Days from treatment to answer.
+    fn days(&self) -> f64 {
+        self.since_treatment.0 as f64 / Millis::days(1).0 as f64
+    }
+}
+
+impl Expected {
+    /// Mean and standard deviation are in hundredths of a point.
+    fn of(says: Says, mean: f64, sd: Option<f64>, cohort: &Cohort, edition: Arc<str>) -> Expected {
+        Expected {
+            index: mean / 100.0,
             sd: sd.map(|sd| sd / 100.0),
-            n: u32::try_from(here_says.n).unwrap_or(u32::MAX),
-            cohort: question.cohort.name(here_says.depth).into(),
-            edition: known.edition.name.clone(),
-        })
+            n: u32::try_from(says.n).unwrap_or(u32::MAX),
+            cohort: cohort.name(says.depth).into(),
+            edition,
+        }
     }
 }
 
@@ -222,8 +243,41 @@ impl Known {
         Some((here, neighbour))
     }
 
-    /// What the cohort says in a bin, each level borrowing from the one above; `own` is left out.
-    fn says(&self, cohort: &Cohort, bin: &Bin, own: &[Own<'_>]) -> Option<Says> {
+    fn expected<'o>(
+        &self,
+        question: &Question<'_>,
+        prior: Option<&PriorDocument>,
+        own: impl Iterator<Item = Own<'o>>,
+    ) -> Option<Expected> {
+        let held = self.last_sequence(question.partition);
+        let (here, neighbour) = self.bins_at(question)?;
+        let near = |bin| bin == here.bin || neighbour.is_some_and(|neighbour| bin == neighbour.bin);
+        let own = own.filter(|own| near(own.bin) && own.added <= held && held < own.taken);
+        let own: SmallVec<[Own<'o>; 8]> = own.collect();
+        let from_elsewhere = |bin: &Bin| prior.and_then(|prior| prior::says(prior, bin.middle()));
+        let borrowed = from_elsewhere(here);
+        let here_says = self.says(question.cohort, here, borrowed, &own)?;
+        let mut index = here_says.mean;
+        let mut sd = here_says.variance.map(libm::sqrt);
+        let there = neighbour
+            .and_then(|bin| Some((bin, self.says(question.cohort, bin, from_elsewhere(bin), &own)?)));
+        if let Some((bin, there)) = there {
+            let span = bin.middle() - here.middle();
+            let share = (question.days() - here.middle()) / span;
+            index += share * (there.mean - index);
+            let both = sd.zip(there.variance.map(libm::sqrt));
+            sd = both.map_or(sd, |(here, there)| Some(here + share * (there - here)));
+        }
+        let edition = match prior.filter(|_| borrowed.is_some()) {
+            Some(prior) => format!("{}+{}", self.edition.name, prior.name).into(),
+            None => self.edition.name.clone(),
+        };
+        Some(Expected::of(here_says, index, sd, question.cohort, edition))
+    }
+
+    /// What the cohort says in a bin, each level borrowing from the one above, the procedure from what is `borrowed`; `own`
+    /// is left out. `None` where nobody else answered.
+    fn says(&self, cohort: &Cohort, bin: &Bin, borrowed: Option<Says>, own: &[Own<'_>]) -> Option<Says> {
         let mut own_within = [Moments::default(); COHORT_LEVELS + 1];
         for own in own.iter().filter(|own| own.bin == bin.bin) {
             let levels = cohort.shared_depth(own.cohort).map_or(0, |shared| shared + 1);
@@ -240,7 +294,7 @@ impl Known {
             if others.n <= 0 {
                 break;
             }
-            says = Some(match says {
+            says = Some(match says.or(borrowed) {
                 None => Says::of_root(others),
                 Some(parent) => parent.narrowed(others, depth, self.prior_n),
             });

@@ -3,7 +3,8 @@
 //! What a score adds to its cohort never depends on a curve ([`Contribution`]). All contributions up to the end of a
 //! period, as exact counts, make an edition ([`build`]), which never changes. A score is judged by the newest edition
 //! in force when it was answered, with what its own patient had contributed to that edition taken out exactly
-//! ([`Curves::expected`]). What the patient's own earlier responses say beyond that: [`personal`].
+//! ([`Curves::expected`]). A curve from elsewhere ([`Curves::learn_prior`]) is what a procedure borrows from, and what
+//! speaks before there is an edition. What the patient's own earlier responses say beyond that: [`personal`].
 
 mod cohort;
 mod counts;
@@ -13,6 +14,7 @@ mod edition;
 pub mod history;
 mod normal;
 pub mod personal;
+mod prior;
 mod says;
 
 use std::sync::Arc;

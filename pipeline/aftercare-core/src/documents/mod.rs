@@ -9,6 +9,7 @@ mod curve;
 mod decimal;
 mod instrument;
 mod plan;
+mod prior;
 mod read_alert_policy;
 mod read_instrument;
 mod read_rule;
@@ -32,6 +33,7 @@ pub use curve::{COHORT_LEVELS, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Outline, SCORE};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};
+pub use prior::{PriorDocument, PriorPoint};
 pub use reader::Problem;
 pub use review_rule::ReviewRule;
 pub use rule::{Case, NormTerm, Points, Rule, Scale, Summary, ValueSet, Values, Weighted};
@@ -55,6 +57,8 @@ pub const REVIEW_RULE: &str = "review-rule";
 
 /// The review rule that judges all sessions.
 const DEFAULT_RULE: &str = "default";
+/// The kind of document that holds a curve from elsewhere.
+pub const CURVE: &str = "curve";
 /// The kind of document that holds an alert policy.
 pub const ALERT_POLICY: &str = "alert-policy";
 /// The kind of document that holds a contract.
@@ -120,6 +124,7 @@ pub struct Library {
     alert_policies: Shelf<AlertPolicyDocument>,
     watched_windows: WatchedWindows,
     contracts: Shelf<WarrantyContract>,
+    priors: Shelf<PriorDocument>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
 
@@ -182,6 +187,11 @@ impl Library {
                 let document = WarrantyContract::parse(text)?;
                 named(id, version, &document.id, document.version)?;
                 self.contracts.put(document.id.clone(), version, document);
+            }
+            CURVE => {
+                let document = PriorDocument::parse(text)?;
+                named(id, version, &document.id, document.version)?;
+                self.priors.put(document.id.clone(), version, document);
             }
             _ => {}
         }
@@ -278,6 +288,11 @@ impl Library {
         self.alert_policies.get(id, None)
     }
 
+    /// The curve from elsewhere `id` in that version.
+    pub fn prior(&self, id: &str, version: i32) -> Option<&Arc<PriorDocument>> {
+        self.priors.get(id, Some(version))
+    }
+
     /// The version of the contract `id` that prices what began at `treated_at`: the newest that was in force then.
     pub fn contract_at(&self, id: &str, treated_at: Instant) -> Option<&Arc<WarrantyContract>> {
         self.contracts
@@ -300,7 +315,7 @@ impl Library {
 
     /// What does not fit between documents: plans that name an instrument, a value set or an alert policy that is not
     /// known, or make another curve of an instrument than the plan before; policies that name an instrument or an item
-    /// that is not known. (Documents arrive in any order, so that [`Library::add`] cannot ask this.)
+    /// that is not known; curves from elsewhere that nothing uses. (Documents arrive in any order, so that [`Library::add`] cannot ask this.)
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for policy in self.alert_policies.all() {
@@ -338,6 +353,24 @@ impl Library {
                 };
                 problems.push(Problem { place, message });
             }
+        }
+        for prior in self.priors.all() {
+            let unknown = match &prior.plan {
+                Some(plan) => self.plan(plan).is_none().then(|| format!("plan {plan}")),
+                None => {
+                    let known = self.instrument(&prior.instrument, None).is_some();
+                    (!known).then(|| format!("instrument {}", prior.instrument))
+                }
+            };
+            let message = match unknown {
+                Some(unknown) => format!("names the {unknown}, which is not known"),
+                None if self.curve_rules(&prior.instrument, prior.plan.as_deref()).is_none() => {
+                    "is of an instrument of which no plan makes a curve".to_owned()
+                }
+                None => continue,
+            };
+            problems
+                .push(Problem { place: format!("curve {} version {}", prior.id, prior.version), message });
         }
         problems
     }

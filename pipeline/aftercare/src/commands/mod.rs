@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod curve;
 pub(crate) mod demo;
 pub(crate) mod dlq;
+pub(crate) mod document;
 pub(crate) mod import;
 pub(crate) mod instruments;
 pub(crate) mod migrate;

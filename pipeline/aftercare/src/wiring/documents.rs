@@ -1,14 +1,19 @@
 //! The documents that come with this build, and the topic that carries them.
 
-use aftercare_core::documents::{Library, SHIPPED};
+use aftercare_core::documents::{
+    ALERT_POLICY, CONTRACT, CURVE, INSTRUMENT, Library, PLAN, REVIEW_RULE, SHIPPED, VITALS,
+};
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain};
 use aftercare_runtime::task::learn;
 use aftercare_runtime::topics::CONTRACTS;
 use aftercare_schemas::{codec, wire};
 use aftercare_stream::position::TopicId;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The kinds of documents that are read; what is of another kind is kept by nobody.
+const KINDS: [&str; 7] = [ALERT_POLICY, CONTRACT, CURVE, INSTRUMENT, PLAN, REVIEW_RULE, VITALS];
 
 /// (kind, id, version) of a document.
 pub(crate) type DocumentKey = (String, String, i32);
@@ -71,8 +76,58 @@ pub(crate) fn learn_all(
     library: &mut Library,
 ) -> anyhow::Result<Assigned> {
     let mut at = Assigned { id: CONTRACTS, topic: cluster.topic(name()), partition: 0, from: 0 };
-    at.from = drain.read_through(at.clone(), None, &mut |record| learn(library, &record))?;
+    at.from = drain.read_through(at.clone(), None, &mut |record| {
+        learn(library, &record);
+    })?;
     Ok(at)
+}
+
+/// A document that somebody wants to publish.
+pub(crate) struct Offered {
+    key: DocumentKey,
+    text: String,
+}
+
+impl Offered {
+    /// Id and version are those that the text states.
+    pub(crate) fn new(kind: &str, text: String) -> anyhow::Result<Offered> {
+        if !KINDS.contains(&kind) {
+            bail!("there is no kind {kind}, but {}", KINDS.join(", "));
+        }
+        let table: toml::Table = text.parse()?;
+        let id = table.get("id").and_then(toml::Value::as_str).context("it states no id")?.to_owned();
+        let version = table.get("version").and_then(toml::Value::as_integer);
+        let version =
+            version.and_then(|version| i32::try_from(version).ok()).context("it states no version")?;
+        Ok(Offered { key: (kind.to_owned(), id, version), text })
+    }
+}
+
+/// Publishes documents if each is without fault and fits those that the cluster has, and names those that were new.
+/// `Err`: the problems, with nothing published.
+pub(crate) fn offer(
+    cluster: &Cluster,
+    offered: Vec<Offered>,
+    now: i64,
+) -> anyhow::Result<Result<Vec<DocumentKey>, Vec<String>>> {
+    let known = published(cluster)?;
+    let mut library = Library::default();
+    learn_all(cluster, &mut Drain::open(cluster, &[])?, &mut library)?;
+    let before: BTreeSet<_> = library.check().into_iter().collect();
+    let mut problems = Vec::new();
+    for Offered { key: (kind, id, version), text } in &offered {
+        let found = library.add(kind, id, *version, text).err().unwrap_or_default();
+        problems.extend(found.iter().map(|problem| format!("{kind} {id} {version}: {problem}")));
+    }
+    let unfit = library.check().into_iter().filter(|problem| !before.contains(problem));
+    problems.extend(unfit.map(|problem| problem.to_string()));
+    if !problems.is_empty() {
+        return Ok(Err(problems));
+    }
+    let new = offered.into_iter().filter(|offered| !known.contains(&offered.key));
+    let new: Vec<_> = new.map(|offered| (offered.key, offered.text)).collect();
+    publish(cluster, &new, now)?;
+    Ok(Ok(new.into_iter().map(|(key, _)| key).collect()))
 }
 
 /// Writes the documents.
