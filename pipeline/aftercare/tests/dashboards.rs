@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use aftercare_core::monitor::funnel_limits;
 use metrics::{metrics_in, unknown_in};
 use panel::Panel;
 use server::Server;
@@ -78,6 +79,27 @@ fn check(server: &Server, file: &str, panel: &Panel, sql: &str) {
     assert!(!HIDDEN.iter().any(|group| shown.contains(group)), "{place}");
     panel.check_columns(&reply).unwrap_or_else(|problem| panic!("{problem}: {place}"));
     assert_eq!(panel::absent_in(&reply), [""; 0], "{place}");
+}
+
+#[test]
+fn the_limits_of_the_funnel_are_those_of_the_rule() {
+    let server = Server::start(include_str!("dashboards/world.sql"));
+    let sql = "SELECT toUInt32(patients) AS n, * EXCEPT patients FROM analyst_funnel(from = $__fromTime, to = $__toTime)";
+    let reply = server.analyst(&panel::filled(sql, &[], 365));
+    let rows = reply["data"].as_array().unwrap();
+    for row in rows {
+        let number = |name: &str| row[name].as_f64().unwrap();
+        let n = u32::try_from(row["n"].as_u64().unwrap()).unwrap();
+        for (tail, low, high) in
+            [(0.025, "low_95_share", "high_95_share"), (0.001, "low_998_share", "high_998_share")]
+        {
+            let limits = funnel_limits(number("target_share"), n, tail).unwrap();
+            assert!((limits.lower - number(low)).abs() < 1e-9, "{limits:?} {row}");
+            assert!((limits.upper - number(high)).abs() < 1e-9, "{limits:?} {row}");
+        }
+    }
+    let groups: BTreeSet<_> = rows.iter().map(|row| row["group"].as_str().unwrap()).collect();
+    assert_eq!(groups, BTreeSet::from(["", "c-1", "c-2", "m-alpha", "org-1", "team-1"]));
 }
 
 #[test]

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_analysts"
     6 "0006_page_views"
     7 "0007_late_days"
+    8 "0008_monitoring"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");
 const EXPECTED: &str = include_str!("../../../../schemas/clickhouse/expected.json");

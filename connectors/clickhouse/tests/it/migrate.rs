@@ -6,7 +6,7 @@ use aftercare_clickhouse::{Difference, Retry, Store, StoreError};
 
 use crate::support::{client, migrated, one, reader_of_shared, run, store};
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "0001_outputs",
     "0002_views",
     "0003_care",
@@ -14,6 +14,7 @@ const ALL: [&str; 7] = [
     "0005_analysts",
     "0006_page_views",
     "0007_late_days",
+    "0008_monitoring",
 ];
 
 /// What the migrations give is written down in `expected.json`, as this server prints it. After a new migration:

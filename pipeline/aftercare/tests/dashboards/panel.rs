@@ -174,6 +174,7 @@ fn expected(name: &str) -> Option<(&'static str, &'static [&'static str])> {
         _ if COUNTS.contains(&name) => ("short", WHOLE),
         _ if name.ends_with("_share") || name.ends_with("_rate") => ("percentunit", REAL),
         _ if is_quantile || name.ends_with("_index") || name.contains("expected") => ("percent", REAL),
+        _ if name.ends_with("_deviation") => ("short", REAL),
         _ if name.ends_with("_s") => ("s", &["Float64", "Int64", "UInt64"]),
         _ => return None,
     })
