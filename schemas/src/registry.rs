@@ -47,6 +47,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "reviews" 1,
     "late-readings" 2,
     "late-readings" 3,
+    "curve-contributions" 2,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aftercare_core::curve::{
     Cohort, CohortCurve, Counts, Curves, Edition, Expected, Leaf, Learned, Moments, Own, Question, build,
 };
-use aftercare_core::documents::{CURVE, CurveRules, Library, PLAN, PlanDocument, PriorDocument};
+use aftercare_core::documents::{CURVE, CohortLevel, CurveRules, Library, PLAN, PlanDocument, PriorDocument};
 use aftercare_core::time::{Instant, Millis};
 use proptest::prelude::*;
 
@@ -246,6 +246,30 @@ fn rules_say_band_group_and_bin() {
 }
 
 #[test]
+fn a_plan_may_narrow_cohorts_in_another_order_or_by_less() {
+    let library = Library::builtin();
+    let text = library.text(PLAN, "coronary-stent", None).unwrap();
+    let levels = |stated: &str| {
+        let changed = text.replace("period =", &format!("levels = {stated}\nperiod ="));
+        PlanDocument::parse(&changed)
+            .map(|plan| plan.curve.unwrap().levels)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    };
+    let all = [CohortLevel::AgeBand, CohortLevel::Sex, CohortLevel::Comorbidity];
+    assert_eq!(rules().levels, all, "unless it says otherwise");
+    assert_eq!(levels(r#"["age_band", "sex", "comorbidity"]"#).as_deref(), Ok(&all[..]));
+    assert_eq!(levels(r#"["sex", "age_band"]"#), Ok(vec![CohortLevel::Sex, CohortLevel::AgeBand]));
+    assert_eq!(levels("[]"), Ok(Vec::new()));
+    let unknown = "curve.levels are not all among age_band, sex, comorbidity".to_owned();
+    assert_eq!(levels(r#"["clinic"]"#), Err(unknown));
+    assert_eq!(levels(r#"["sex", "sex"]"#), Err("curve.levels name one twice".to_owned()));
+    // Once stated, they stay, as the other rules of a curve do.
+    let mut other = library.clone();
+    let next = text.replace("version = 1\n", "version = 2\n").replace("period =", "levels = []\nperiod =");
+    other.add(PLAN, "coronary-stent", 2, &next).unwrap_err();
+}
+
+#[test]
 fn the_rules_of_a_curve_are_checked_and_stay() {
     let library = Library::builtin();
     let text = library.text(PLAN, "coronary-stent", None).unwrap();
@@ -256,6 +280,8 @@ fn the_rules_of_a_curve_are_checked_and_stay() {
         ("prior_n = 30", "prior_n = -1", "curve.prior_n"),
         ("name = \"diabetes\"", "name = \"none\"", "curve.comorbidity_groups"),
         ("name = \"diabetes\"", "name = \"a/b\"", "curve.comorbidity_groups[2].name"),
+        ("name = \"diabetes\"", "name = \"60-69\"", "curve.comorbidity_groups[2].name"),
+        ("name = \"diabetes\"", "name = \"female\"", "curve.comorbidity_groups[2].name"),
     ] {
         let changed = text.replace(from, to);
         assert_ne!(changed, *text, "{from}");

@@ -3,6 +3,7 @@
 
 mod kit;
 
+use aftercare_core::documents::PLAN;
 use aftercare_core::facts::{Body, EnrolmentFact, InputKind};
 use aftercare_core::patient::{Patient, ScoreStatus, Verdict};
 use aftercare_core::reason::Reason;
@@ -499,6 +500,34 @@ fn the_composite_weighs_the_indices_of_one_upload() {
     let part = desk.score("part", "composite");
     assert_eq!((part.status, part.reason, part.index), (ScoreStatus::Unscored, Some("missing_parts"), None));
     assert!(!desk.scores.contains_key("e/foreign/composite"), "the VAS is no part of it");
+}
+
+#[test]
+fn a_composite_may_be_of_the_parts_that_an_upload_has() {
+    let mut desk = Desk::new();
+    let stent = desk.library.text(PLAN, "coronary-stent", None).unwrap();
+    let next = stent.replace("version = 1\n", "version = 2\n").replace("\"absent\"", "\"renormalise\"");
+    desk.library.add(PLAN, "coronary-stent", 2, &next).unwrap();
+    for record in [
+        enrolment("n"),
+        // No baseline of the SAQ-7 and the PHQ-2.
+        upload("before", -1, vec![eq_5d("eq-5d-5l", 4), rose(3)]),
+        upload("after", 14, stent_forms(4)),
+        upload("one", 28, vec![rose(0)]),
+        upload("none", 42, vec![saq_7(4)]),
+    ] {
+        desk.offer(&record);
+    }
+    let index = |upload, instrument| desk.score(upload, instrument).index.unwrap();
+    let two = (3_000.0 * index("after", "eq-5d-5l") + 1_500.0 * index("after", "rose-dyspnea")) / 4_500.0;
+    assert_eq!(
+        desk.score("after", "composite").index,
+        Some(two),
+        "weights of the parts with an index, scaled up"
+    );
+    assert_eq!(index("before", "composite"), 100.0);
+    assert_eq!(index("one", "composite"), index("one", "rose-dyspnea"));
+    assert_eq!(desk.score("none", "composite").reason, Some("no_baseline"));
 }
 
 #[test]

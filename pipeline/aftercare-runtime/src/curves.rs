@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aftercare_core::curve::{
-    Bin, CohortCurve, Contribution, Curves, Edition, Learned, Moments, NotThere, build,
+    Bin, Cohort, CohortCurve, Contribution, Curves, Edition, Learned, Moments, NotThere, build,
 };
-use aftercare_core::documents::Library;
+use aftercare_core::documents::{CohortLevel, Library};
 use aftercare_core::month::Month;
 use aftercare_core::time::Instant;
 use aftercare_schemas::codec;
@@ -50,9 +50,10 @@ impl Pen {
             procedure: cohort.procedure(),
             instrument: Some(&contribution.instrument),
             plan: contribution.plan.as_deref(),
-            age_band: cohort.level(1),
-            sex: cohort.level(2),
-            comorbidity: cohort.level(3),
+            age_band: cohort.characteristic(CohortLevel::AgeBand),
+            sex: cohort.characteristic(CohortLevel::Sex),
+            comorbidity: cohort.characteristic(CohortLevel::Comorbidity),
+            cohort: Some(cohort.name(cohort.depth())),
             bin: Some(i32::from(contribution.bin)),
             index_hundredths: Some(contribution.index_hundredths),
             answered_at: Some(contribution.answered_at.0),
@@ -80,6 +81,7 @@ impl Pen {
             age_band: None,
             sex: None,
             comorbidity: None,
+            cohort: None,
             bin: None,
             index_hundredths: None,
             answered_at: None,
@@ -255,12 +257,15 @@ fn contributed(row: &CurveContribution<'_>, sequence: u64) -> Option<Contributed
         ContributionKind::Take => true,
         ContributionKind::Boundary | ContributionKind::Unknown => return None,
     };
-    let characteristics = [row.age_band, row.sex, row.comorbidity];
+    let cohort = match row.cohort {
+        Some(name) => Cohort::parse(row.procedure, name)?,
+        None => Cohort::new(row.procedure, [row.age_band, row.sex, row.comorbidity])?,
+    };
     Some(Contributed {
         source: row.source_partition,
         sequence,
         take,
-        leaf: leaf(row.procedure, characteristics, row.instrument?, row.plan)?,
+        leaf: leaf(cohort, row.instrument?, row.plan),
         bin: u16::try_from(row.bin?).ok()?,
         index_hundredths: row.index_hundredths?,
     })

@@ -44,8 +44,23 @@ fn settings(seed: u64) -> Settings {
     }
 }
 
-fn documents(broker: &MemoryBroker) {
-    for (kind, id, body) in SHIPPED {
+/// The documents of this build, with other levels of cohorts in plans.
+fn documents(levels: Option<&str>) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    SHIPPED.into_iter().map(move |(kind, id, body)| {
+        let stated = levels.map(|levels| format!("period = \"month\"\nlevels = {levels}"));
+        (kind, id, stated.map_or(body.to_owned(), |stated| body.replace("period = \"month\"", &stated)))
+    })
+}
+
+fn library(levels: Option<&str>) -> Library {
+    let mut library = Library::default();
+    documents(levels).for_each(|(kind, id, body)| library.add(kind, id, 1, &body).unwrap());
+    library
+}
+
+fn publish(broker: &MemoryBroker, levels: Option<&str>) {
+    for (kind, id, body) in documents(levels) {
+        let body = &*body;
         let document = wire::Document { kind, id, version: 1, format: "toml", body, published_at: 0 };
         let mut value = Vec::new();
         codec::encode("contracts", &document, &mut value).unwrap();
@@ -77,8 +92,12 @@ struct Flow {
 
 impl Flow {
     fn new(seed: u64, faults: Faults) -> Self {
+        Self::of_levels(seed, faults, None)
+    }
+
+    fn of_levels(seed: u64, faults: Faults, levels: Option<&str>) -> Self {
         let broker = MemoryBroker::default();
-        documents(&broker);
+        publish(&broker, levels);
         let stats = Arc::new(TaskStats::default());
         // A task that fell behind meets records from days ahead of its tick.
         let limits = config::Limits { future_wait_ms_max: i64::MAX, ..config::Limits::default() };
@@ -171,12 +190,16 @@ fn clock() -> i64 {
 }
 
 fn reference(records: &[SimRecord]) -> Expected {
+    reference_by(records, &Library::builtin())
+}
+
+fn reference_by(records: &[SimRecord], library: &Library) -> Expected {
     let last_tick = records.iter().rfind(|record| record.topic == "control").unwrap().at;
     let mut reference = Reference::new(Limits { last_tick: Instant(last_tick), ..Limits::default() });
     for record in records.iter().filter(|record| record.topic != "control") {
         reference.add(record.topic, &record.key, Some(&record.value), None);
     }
-    reference.finish(&Library::builtin())
+    reference.finish(library)
 }
 
 /// The world, and for every fourth upload a correction some days later.
@@ -260,6 +283,26 @@ fn each_score_is_judged_by_the_edition_in_force_when_it_was_answered() {
         assert!(months.len() >= 5, "seed {seed}: {} months have editions", months.len());
         assert!(judged > 300, "seed {seed}: {judged} scores are judged");
         assert!(judged_anew(&flow.broker) > 0, "seed {seed}: every edition came before its first answer");
+    }
+}
+
+#[test]
+fn a_plan_says_what_narrows_its_cohorts() {
+    for (levels, cohorts) in [
+        (r#"["sex", "age_band"]"#, ["pci-des", "pci-des/female", "pci-des/male/60-69"].as_slice()),
+        (r#"["comorbidity"]"#, &["pci-des", "pci-des/diabetes"]),
+        ("[]", &["pci-des"]),
+    ] {
+        let records: Vec<_> = World::new(settings(4)).collect();
+        let mut flow = Flow::of_levels(4, Faults { abort_permille: 50, send_permille: 1 }, Some(levels));
+        play(&records, &mut flow, 20);
+        let (expected, actual) = (reference_by(&records, &library(Some(levels))), flow.actual());
+        let violations = invariants::check_all(&expected, &actual);
+        assert!(violations.is_empty(), "{levels}: {} violations: {:#}", violations.len(), violations[0]);
+        let known: BTreeSet<&str> = actual.editions.iter().map(|edition| &*edition.cohort).collect();
+        assert!(cohorts.iter().all(|cohort| known.contains(cohort)), "{levels}: {known:?}");
+        let depth = levels.matches('"').count() / 2;
+        assert!(known.iter().all(|cohort| cohort.matches('/').count() <= depth), "{levels}: {known:?}");
     }
 }
 

@@ -319,10 +319,11 @@ impl Actual {
     /// Takes a contribution to a curve.
     pub fn add_contribution(&mut self, row: &wire::CurveContribution) {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let levels = [row.age_band, row.sex, row.comorbidity];
+        // The cohort's name, without the procedure.
+        let levels = row.cohort.and_then(|cohort| cohort.get(row.procedure.len() + 1..));
         let point = || Point {
             series: (row.procedure.to_owned(), owned(row.instrument).unwrap_or_default(), owned(row.plan)),
-            levels: levels.into_iter().map_while(owned).collect(),
+            levels: levels.into_iter().flat_map(|levels| levels.split('/')).map(str::to_owned).collect(),
             bin: row.bin.unwrap_or(-1),
             index_hundredths: row.index_hundredths.unwrap_or(0),
             score_id: owned(row.score_id).unwrap_or_default(),

@@ -32,6 +32,8 @@ pub struct CurveContribution<'a> {
     pub sex: Option<&'a str>,
     #[serde(borrow)]
     pub comorbidity: Option<&'a str>,
+    #[serde(borrow, default)]
+    pub cohort: Option<&'a str>,
     pub bin: Option<i32>,
     pub index_hundredths: Option<i64>,
     pub answered_at: Option<i64>,

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::documents::COHORT_LEVELS;
+use crate::documents::{COHORT_LEVELS, CohortLevel};
 
-/// A path in the tree of cohorts: procedure, age band, sex, comorbidity, as far down as they are known.
+/// A path in the tree of cohorts: the procedure, then what the plan narrows it by (age band, sex, comorbidity, unless it
+/// says otherwise), as far down as they are known.
 ///
 /// It names its own cohort and every one above it: depth 0 is the procedure, each characteristic one level more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +36,17 @@ impl Cohort {
         Some(Cohort { path: path.into(), ends, depth })
     }
 
+    /// The cohort of a procedure by its name, as [`Cohort::name`] gives it. `None` where it is no cohort of that procedure.
+    pub fn parse(procedure: &str, name: &str) -> Option<Cohort> {
+        let narrowed = name.strip_prefix(procedure)?;
+        let Some(levels) = narrowed.strip_prefix('/') else {
+            return narrowed.is_empty().then(|| Cohort::new(procedure, [None; COHORT_LEVELS]))?;
+        };
+        let mut levels = levels.split('/');
+        let characteristics = std::array::from_fn(|_| levels.next());
+        levels.next().is_none().then(|| Cohort::new(procedure, characteristics))?
+    }
+
     /// How many characteristics it names.
     pub fn depth(&self) -> usize {
         usize::from(self.depth)
@@ -55,6 +67,11 @@ impl Cohort {
     pub fn level(&self, depth: usize) -> Option<&str> {
         let above = self.name(depth.checked_sub(1)?).len();
         self.name(depth).get(above + 1..)
+    }
+
+    /// What it says of a characteristic, where it names it.
+    pub fn characteristic(&self, level: CohortLevel) -> Option<&str> {
+        (1..=self.depth()).filter_map(|depth| self.level(depth)).find(|text| CohortLevel::of(text) == level)
     }
 
     /// How far down both go the same way; `None` where their procedures differ.
@@ -95,5 +112,28 @@ mod tests {
         let even = Cohort::new("pci", [Some("60-69"), Some("female"), None]).unwrap();
         assert_eq!((odd.procedure(), odd.level(1)), ("pci/60-69", Some("70-79")));
         assert_eq!(odd.shared_depth(&even), None);
+    }
+    #[test]
+    fn a_name_is_read_back_and_says_what_its_levels_are() {
+        for levels in [
+            [Some("60-69"), Some("female"), Some("none")],
+            [Some("female"), Some("heart-failure"), Some("60-69")],
+            [Some("diabetes"), None, None],
+            [None; 3],
+        ] {
+            for procedure in ["pci-des", "pci/60-69"] {
+                let cohort = Cohort::new(procedure, levels).unwrap();
+                assert_eq!(Cohort::parse(procedure, cohort.name(cohort.depth())), Some(cohort.clone()));
+                let named = CohortLevel::ALL.map(|level| cohort.characteristic(level));
+                let (mut named, mut given) = (named.to_vec(), levels.to_vec());
+                (named.sort_unstable(), given.sort_unstable());
+                assert_eq!(named, given);
+                assert!(cohort.characteristic(CohortLevel::Sex).is_none_or(|sex| sex == "female"));
+                assert!(cohort.characteristic(CohortLevel::AgeBand).is_none_or(|band| band == "60-69"));
+            }
+        }
+        for name in ["pci", "pci-des-2", "hip", "pci-des/a/b/c/d"] {
+            assert_eq!(Cohort::parse("pci-des", name), None, "{name}");
+        }
     }
 }

@@ -6,8 +6,47 @@ use std::sync::Arc;
 use super::reader::Fields;
 use crate::time::Millis;
 
-/// Levels of a cohort below the procedure: age band, sex, comorbidity.
+/// The most levels of a cohort below the procedure.
 pub const COHORT_LEVELS: usize = 3;
+
+/// What narrows a cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CohortLevel {
+    /// The age band at treatment.
+    AgeBand,
+    /// female or male.
+    Sex,
+    /// The comorbidity group.
+    Comorbidity,
+}
+
+impl CohortLevel {
+    /// All of them, in the order of plans that state none.
+    pub const ALL: [CohortLevel; COHORT_LEVELS] =
+        [CohortLevel::AgeBand, CohortLevel::Sex, CohortLevel::Comorbidity];
+
+    /// The word that plans use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CohortLevel::AgeBand => "age_band",
+            CohortLevel::Sex => "sex",
+            CohortLevel::Comorbidity => "comorbidity",
+        }
+    }
+
+    /// What a level of a cohort's path is: the texts of the three differ, since no group may have the name of a sex or
+    /// of an age band.
+    pub fn of(text: &str) -> CohortLevel {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        match text {
+            "female" | "male" => CohortLevel::Sex,
+            _ if text.split_once('-').is_some_and(|(from, to)| is_number(from) && is_number(to)) => {
+                CohortLevel::AgeBand
+            }
+            _ => CohortLevel::Comorbidity,
+        }
+    }
+}
 
 /// A named group of comorbidities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +62,8 @@ pub struct ComorbidityGroup {
 pub struct CurveRules {
     /// Days (of 24 h) from the end of a period until its edition judges.
     pub lead_days: i32,
+    /// What narrows a cohort below the procedure, from the widest level down; each at most once.
+    pub levels: Vec<CohortLevel>,
     /// Width of an age band in years.
     pub age_band_years: i32,
     /// Groups in the order in which they are tried; the first that matches is the patient's.
@@ -76,6 +117,8 @@ pub(super) fn read_curve(fields: &mut Fields<'_>) -> Option<CurveRules> {
     let bin_edges_days = fields.required::<Vec<i32>>("bin_edges_days");
     let prior_n = fields.required::<i32>("prior_n");
     let quantile_n_min = fields.required::<i32>("quantile_n_min");
+    let levels = fields.optional::<Vec<String>>("levels");
+    let levels = levels.map_or(Some(CohortLevel::ALL.to_vec()), |words| read_levels(fields, &words));
     let comorbidity_groups = fields.tables("comorbidity_groups", read_group);
     for (key, number, least, most) in [
         ("lead_days", lead_days, 0, 365),
@@ -96,6 +139,7 @@ pub(super) fn read_curve(fields: &mut Fields<'_>) -> Option<CurveRules> {
     fields.demand(distinct, "comorbidity_groups", "have a name twice, or the name none");
     Some(CurveRules {
         lead_days: lead_days?,
+        levels: levels?,
         age_band_years: age_band_years?,
         comorbidity_groups,
         bin_edges_days: bin_edges_days?,
@@ -104,11 +148,24 @@ pub(super) fn read_curve(fields: &mut Fields<'_>) -> Option<CurveRules> {
     })
 }
 
+fn read_levels(fields: &mut Fields<'_>, words: &[String]) -> Option<Vec<CohortLevel>> {
+    let level = |word: &String| CohortLevel::ALL.into_iter().find(|level| level.as_str() == word);
+    let levels: Option<Vec<CohortLevel>> = words.iter().map(level).collect();
+    let names = CohortLevel::ALL.map(CohortLevel::as_str).join(", ");
+    fields.demand(levels.is_some(), "levels", &format!("are not all among {names}"));
+    let levels = levels?;
+    let distinct = levels.iter().collect::<BTreeSet<_>>().len() == levels.len();
+    fields.demand(distinct, "levels", "name one twice");
+    Some(levels)
+}
+
 fn read_group(fields: &mut Fields<'_>) -> Option<ComorbidityGroup> {
     let name = fields.required::<String>("name");
     let icd10 = fields.required::<Vec<String>>("icd10");
     let is_level = name.as_ref().is_none_or(|name| !name.contains('/'));
     fields.demand(is_level, "name", "contains a slash, which separates the levels of a cohort");
+    let is_group = name.as_ref().is_none_or(|name| CohortLevel::of(name) == CohortLevel::Comorbidity);
+    fields.demand(is_group, "name", "is that of a sex or of an age band");
     fields.demand(icd10.as_ref().is_none_or(|codes| !codes.is_empty()), "icd10", "is empty");
     Some(ComorbidityGroup { name: name?.into(), icd10: icd10? })
 }

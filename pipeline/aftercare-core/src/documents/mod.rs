@@ -29,7 +29,7 @@ pub use alert_policy::{
 pub use contract::{
     AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
 };
-pub use curve::{COHORT_LEVELS, ComorbidityGroup, CurveRules};
+pub use curve::{COHORT_LEVELS, CohortLevel, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Outline, SCORE};
 pub use plan::{MissingPart, PlanDocument, PlanInstrument, Schedule};

@@ -6,7 +6,7 @@ use super::Patient;
 use super::names::{Names, Shared, Sym};
 use super::rows::{Attribution, OwnedAttribution, ScoreChange};
 use crate::curve::{COMPOSITE, Cohort};
-use crate::documents::{CurveRules, Library};
+use crate::documents::{CohortLevel, CurveRules, Library};
 use crate::facts::EnrolmentFact;
 use crate::time::Instant;
 
@@ -238,7 +238,12 @@ impl Patient {
         let codes = self.whole(episode, |statement| statement.comorbidities.as_deref());
         let group = codes.map(|codes| rules.comorbidity(codes.iter().map(|code| self.names.text(*code))));
         let sex = sex.filter(|sex| matches!(*sex, "female" | "male"));
-        Cohort::new(self.names.text(procedure), [band.as_deref(), sex, group])
+        let mut levels = rules.levels.iter().map(|level| match level {
+            CohortLevel::AgeBand => band.as_deref(),
+            CohortLevel::Sex => sex,
+            CohortLevel::Comorbidity => group,
+        });
+        Cohort::new(self.names.text(procedure), std::array::from_fn(|_| levels.next().flatten()))
     }
 
     pub(super) fn plan_at(&self, episode: Sym, at: Instant) -> Option<Sym> {

@@ -233,14 +233,8 @@ impl Shelf for Leaves {
 }
 
 /// The leaf that a contribution names.
-pub(crate) fn leaf(
-    procedure: &str,
-    characteristics: [Option<&str>; 3],
-    instrument: &str,
-    plan: Option<&str>,
-) -> Option<Leaf> {
-    let cohort = Cohort::new(procedure, characteristics)?;
-    Some(Leaf { cohort, instrument: instrument.into(), plan: plan.map(Box::from) })
+pub(crate) fn leaf(cohort: Cohort, instrument: &str, plan: Option<&str>) -> Leaf {
+    Leaf { cohort, instrument: instrument.into(), plan: plan.map(Box::from) }
 }
 
 #[cfg(test)]
@@ -248,7 +242,8 @@ mod tests {
     use super::*;
 
     fn counted(source: i32, sequence: u64, take: bool, index_hundredths: i64) -> Contributed {
-        let leaf = leaf("pci-des", [Some("60-69"), None, None], "saq-7", None).unwrap();
+        let cohort = Cohort::new("pci-des", [Some("60-69"), None, None]).unwrap();
+        let leaf = leaf(cohort, "saq-7", None);
         Contributed { source, sequence, take, leaf, bin: 2, index_hundredths }
     }
 

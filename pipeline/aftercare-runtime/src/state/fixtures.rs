@@ -3,7 +3,7 @@
 
 use aftercare_core::alert::Now;
 use aftercare_core::clinician::{Offer, SessionChanges, SessionFact, Terms};
-use aftercare_core::curve::Curves;
+use aftercare_core::curve::{Cohort, Curves};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, EnrolmentFact, FormFact, InputKind, RecordHead, RecordStatus, Source, UploadFact,
@@ -192,9 +192,9 @@ fn sample_with_books() -> TaskState {
 fn count(cohorts: &mut Cohorts) {
     let mut tx = Transaction::new();
     for (sequence, boundary) in [(1, Some((1_700_000_000_000, 2))), (3, None)] {
-        let leaf =
-            leaf("pci-des", [Some("60-69"), Some("female"), None], "composite", Some("coronary-stent"));
-        let (leaf, index_hundredths) = (leaf.unwrap(), 12_980);
+        let cohort = Cohort::new("pci-des", [Some("60-69"), Some("female"), None]).unwrap();
+        let leaf = leaf(cohort, "composite", Some("coronary-stent"));
+        let index_hundredths = 12_980;
         let contributed = Contributed { source: 0, sequence, take: false, leaf, bin: 2, index_hundredths };
         cohorts.take(&mut tx, contributed).unwrap();
         cohorts.sources.change(&mut tx, 0, |source| {

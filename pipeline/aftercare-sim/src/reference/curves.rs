@@ -11,7 +11,7 @@ use super::rolling::as_f64;
 pub struct Comparison {
     /// The instrument's or composite's curve.
     pub series: Series,
-    /// Age band, sex and comorbidity, up to the first that is not known.
+    /// Age band, sex and comorbidity, in the order of the plan, up to the first that is not known.
     pub levels: Vec<String>,
     /// From treatment to answer, ms.
     pub since_ms: i64,
@@ -71,6 +71,11 @@ fn levels(episode: &str, episodes: &Episodes, rules: &CurveRules, treated_at: i6
         let group = rules.comorbidity_groups.iter().find(|group| group.icd10.iter().any(has));
         group.map_or_else(|| "none".to_owned(), |group| group.name.to_string())
     });
-    let known = [band, sex.map(str::to_owned), group];
-    known.into_iter().take_while(Option::is_some).flatten().collect()
+    let sex = sex.map(str::to_owned);
+    let known = rules.levels.iter().map(|level| match level.as_str() {
+        "age_band" => band.clone(),
+        "sex" => sex.clone(),
+        _ => group.clone(),
+    });
+    known.take_while(Option::is_some).flatten().collect()
 }
