@@ -71,6 +71,8 @@ enum Command {
     Bill(commands::bill::Args),
     /// What is expected of patients, from a registry's history: fit a curve, ask it, calibrate it.
     Curve(commands::curve::Args),
+    /// See whose patients do worse, or better, than expected of them, beyond chance.
+    Monitor(commands::monitor::Args),
     /// Look at the documents of a running system, publish new versions.
     Document(commands::document::Args),
     /// Measure: readings and responses per second beside a bare consumer, and latency.
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bill(args) => commands::bill::run(&config, &args),
         Command::Curve(args) => commands::curve::run(&args),
+        Command::Monitor(args) => commands::monitor::run(&config, &args),
         Command::Document(args) => commands::document::run(&config, &args),
         Command::Bench(args) => commands::bench::run(config, &args),
         Command::ClickhouseChild { .. } => unreachable!("handled above"),

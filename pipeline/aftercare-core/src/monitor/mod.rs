@@ -6,6 +6,8 @@
 
 mod cusum;
 mod funnel;
+mod risk;
 
 pub use cusum::{Cusum, Point, weight};
 pub use funnel::{Limits, funnel_limits};
+pub use risk::{calibrate, risk_below};

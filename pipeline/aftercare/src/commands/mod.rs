@@ -12,5 +12,6 @@ pub(crate) mod import;
 pub(crate) mod instruments;
 pub(crate) mod migrate;
 pub(crate) mod score;
+pub(crate) mod monitor;
 pub(crate) mod serve;
 pub(crate) mod simulate;
