@@ -117,7 +117,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(&config, &args),
         Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bill(args) => commands::bill::run(&config, &args),
-        Command::Curve(args) => commands::curve::run(&args),
+        Command::Curve(args) => commands::curve::run(&config, &args),
         Command::Monitor(args) => commands::monitor::run(&config, &args),
         Command::Document(args) => commands::document::run(&config, &args),
         Command::Bench(args) => commands::bench::run(config, &args),

@@ -11,7 +11,7 @@ pub(crate) mod document;
 pub(crate) mod import;
 pub(crate) mod instruments;
 pub(crate) mod migrate;
-pub(crate) mod score;
 pub(crate) mod monitor;
+pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -62,13 +62,19 @@ impl<'c> Evaluator<'c> {
         Evaluator { curve, range, cohorts }
     }
 
+    /// From which time to which it says anything; `None` of a curve without bins.
+    pub fn holds(&self) -> Option<(f64, f64)> {
+        let (first, last) = (self.curve.bins.first()?, self.curve.bins.last()?);
+        let reach = HOLDS * (last.to - first.from);
+        Some((first.from - reach, last.to + reach))
+    }
+
     /// What the narrowest known cohort of these levels reports at a time. Between the centres of two bins mean, standard
     /// deviation and distribution run straight; before the first and after the last they stay, for a quarter of the time
     /// that the curve spans. `None` farther out.
     pub fn at(&self, levels: &[u16], time: f64) -> Option<AtTime<'c>> {
-        let (first, last) = (self.curve.bins.first()?, self.curve.bins.last()?);
-        let reach = HOLDS * (last.to - first.from);
-        if !(first.from - reach..=last.to + reach).contains(&time) {
+        let (from, to) = self.holds()?;
+        if !(from..=to).contains(&time) {
             return None;
         }
         let known = (0..=levels.len()).rev().find_map(|depth| self.cohorts.get(levels.get(..depth)?))?;

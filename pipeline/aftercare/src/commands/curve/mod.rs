@@ -4,9 +4,11 @@ mod calibrate;
 mod document;
 mod eval;
 mod fit;
+mod import;
 mod table;
 
 use crate::Outcome;
+use crate::config::Config;
 
 const EXPLANATION: &str = "\
 Files are CSV with a header, one response a line; lines before the header that begin with # are passed over. The subject \
@@ -30,13 +32,16 @@ enum Action {
     /// See whether curves of some patients are right about others: cross-validation by subject. Exit code 4 where a tail
     /// is off by more than 0.02.
     Calibrate(calibrate::Args),
+    /// Seed a running system: what is expected of a procedure's patients before they have answered.
+    Import(import::Args),
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     match &args.action {
         Action::Fit(args) => fit::run(args),
         Action::Eval(args) => eval::run(args),
         Action::Calibrate(args) => calibrate::run(args),
+        Action::Import(args) => import::run(config, args),
     }
 }
 
