@@ -216,6 +216,56 @@ fn fixed_visits_are_bins_and_far_out_nothing_is_said() {
     assert_eq!(mean(15.1), None);
 }
 
+/// Mean, standard deviation and the quantile of type 6, of values in ascending order.
+fn simply(values: &[f64], share: f64) -> (f64, f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    let place = share * (n + 1.0) - 1.0;
+    let below = place.floor();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
+    let [one, next] = [below, below + 1.0].map(|at| values[at as usize]);
+    (mean, libm::sqrt(squares / (n - 1.0)), one + (place - below) * (next - one))
+}
+
+#[test]
+fn at_a_fixed_visit_it_is_what_a_simple_computation_says() {
+    let mut chance = Chance { seed: 6, drawn: 0 };
+    let mut responses = Vec::new();
+    for subject in 0..90 {
+        for time in [0.0, 6.0] {
+            let value = libm::rint(1e4 * (50.0 + 10.0 * chance.normal() + time)) / 1e4;
+            let characteristics = vec![Some(Box::from(if subject % 3 == 0 { "f" } else { "m" }))];
+            responses.push(Response { subject, time, value, characteristics });
+        }
+    }
+    let curve = fit(&responses, &[String::from("sex")], 0.1).unwrap().unwrap();
+    let evaluator = Evaluator::new(&curve);
+    let near = |one: f64, other: f64| (one - other).abs() < 1e-6;
+    for time in [0.0, 6.0] {
+        let at_visit = responses.iter().filter(|response| response.time.total_cmp(&time).is_eq());
+        let mut all: Vec<f64> = at_visit.clone().map(|response| response.value).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        let there = evaluator.at(&[], time).unwrap();
+        for share in SHARES {
+            let (mean, sd, quantile) = simply(&all, share);
+            assert!(near(there.mean(), mean) && near(there.sd().unwrap(), sd), "{time}");
+            assert!(
+                near(there.quantile(share), quantile),
+                "{time} {share}: {} {quantile}",
+                there.quantile(share)
+            );
+        }
+        let women = at_visit.filter(|response| response.characteristics[0].as_deref() == Some("f"));
+        let mut women: Vec<f64> = women.map(|response| response.value).collect();
+        women.sort_unstable_by(f64::total_cmp);
+        let (own, parent) = (simply(&women, 0.5).0, simply(&all, 0.5).0);
+        let mean = (30.0 * own + 30.0 * parent) / 60.0;
+        let narrowed = evaluator.at(&[0], time).unwrap();
+        assert!(near(narrowed.mean(), mean), "{} {mean}", narrowed.mean());
+    }
+}
+
 #[test]
 fn the_smallest_registries() {
     assert_eq!(fit(&[], &[], 0.1).unwrap(), None);

@@ -38,7 +38,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         table.rows.iter().map(|row| population(&at(&evaluator, &curve, row)?, &head.quantiles)).collect()
     };
     write(&table, &judged, &head.quantiles)?;
-    let beyond = table.rows.iter().filter(|row| at(&evaluator, &curve, row).is_none()).count();
+    let (from, to) = evaluator.holds().unwrap_or_default();
+    let beyond = table.rows.iter().filter(|row| !(from..=to).contains(&row.time)).count();
     if beyond > 0 {
         say(format_args!("{beyond} lines are blank: their times are too far from those of the curve"));
     }
