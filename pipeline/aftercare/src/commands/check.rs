@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aftercare_clickhouse::Store;
 use aftercare_core::documents::{
-    ALERT_POLICY, CONTRACT, INSTRUMENT, Library, PLAN, Problem, REVIEW_RULE, VITALS,
+    ALERT_POLICY, CONTRACT, CURVE, INSTRUMENT, Library, PLAN, Problem, REVIEW_RULE, VITALS,
 };
 use anyhow::Context;
 use serde::Serialize;
@@ -23,15 +23,16 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Check the TOML files of this folder instead: documents of your own, beside those that come with the program. They
-    /// are in instruments, plans, vitals, review-rules, alert-policies, contracts.
+    /// are in instruments, plans, vitals, review-rules, alert-policies, contracts, curves.
     #[arg(long, value_name = "FOLDER")]
     documents: Option<PathBuf>,
 }
 
 /// Folders, and the kind of document in each.
-const FOLDERS: [(&str, &str); 6] = [
+const FOLDERS: [(&str, &str); 7] = [
     ("alert-policies", ALERT_POLICY),
     ("contracts", CONTRACT),
+    ("curves", CURVE),
     ("instruments", INSTRUMENT),
     ("plans", PLAN),
     ("review-rules", REVIEW_RULE),
