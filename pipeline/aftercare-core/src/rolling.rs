@@ -93,6 +93,41 @@ fn median(values: &mut [f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
+/// How many of a patient's own last scores make the level that a new one is held against.
+pub const LEVEL_SCORES_MAX: usize = 4;
+/// Scores of the first days after a treatment tell of the treatment itself: they are no level, and no part of a trend.
+pub const SETTLING_DAYS: i64 = 7;
+/// Days that a trend looks at.
+pub const TREND_DAYS: i64 = 84;
+/// Scores that a trend needs.
+const TREND_SCORES_MIN: usize = 3;
+
+/// The mean of the last [`LEVEL_SCORES_MAX`] points of `earlier`, and how far `value` lies from it in standard errors:
+/// the difference between one score and the mean of n has the standard error `error` * sqrt(1 + 1/n), `error` being that
+/// of measurement of one score. `None` without points.
+pub fn change_in_errors(earlier: &[Point], value: f64, error: f64) -> Option<(f64, f64)> {
+    let last = earlier.get(earlier.len().saturating_sub(LEVEL_SCORES_MAX)..)?;
+    let n = f64::from(u32::try_from(last.len()).ok().filter(|n| *n > 0)?);
+    let level = last.iter().map(|point| point.value).sum::<f64>() / n;
+    Some((level, (value - level) / (error * libm::sqrt(1.0 + 1.0 / n))))
+}
+
+/// The slope of a straight line through the points of the [`TREND_DAYS`] days up to the last, by least squares, in its
+/// standard errors: the slope of scores with the standard error of measurement `error` has `error` / sqrt(Sxx), Sxx being
+/// the sum of the squared distances of their times from the mean of those. `None` for fewer than three points, or all at
+/// one time.
+pub fn trend_in_errors(series: &[Point], error: f64) -> Option<f64> {
+    let points = recent(series, TREND_DAYS);
+    let last = points.last().filter(|_| points.len() >= TREND_SCORES_MIN)?;
+    let n = f64::from(u32::try_from(points.len()).ok()?);
+    let days = |point: &Point| days_between(last.at, point.at);
+    let middle = points.iter().map(days).sum::<f64>() / n;
+    let level = points.iter().map(|point| point.value).sum::<f64>() / n;
+    let spread: f64 = points.iter().map(|point| (days(point) - middle) * (days(point) - middle)).sum();
+    let shared: f64 = points.iter().map(|point| (days(point) - middle) * (point.value - level)).sum();
+    (spread > 0.0).then(|| shared / libm::sqrt(spread) / error)
+}
+
 /// Days (of 24 h, with fraction) from `from` to `to`.
 pub fn days_between(from: Instant, to: Instant) -> f64 {
     to.since(from).0 as f64 / MS_PER_DAY_F64
@@ -150,6 +185,27 @@ mod tests {
         assert_eq!(slope_56d(&series(&[(1.0, 10.0), (1.0, 20.0)]), &mut scratch), None);
         // the first is 56 days old
         assert_eq!(slope_56d(&series(&[(0.0, 500.0), (14.0, 24.0), (56.0, 66.0)]), &mut scratch), Some(1.0));
+    }
+
+    #[test]
+    fn a_score_is_held_against_the_last_four() {
+        let earlier = series(&[(0.0, 900.0), (14.0, 50.0), (28.0, 60.0), (42.0, 50.0), (56.0, 60.0)]);
+        // 55 - 5 * sqrt(1 + 1/4) * 2
+        let (level, change) = change_in_errors(&earlier, 55.0 - 10.0 * libm::sqrt(1.25), 5.0).unwrap();
+        assert!((level - 55.0).abs() < 1e-12 && (change + 2.0).abs() < 1e-12, "{level} {change}");
+        let (level, change) = change_in_errors(&earlier[4..], 50.0, 5.0).unwrap();
+        assert!((level - 60.0).abs() < 1e-12 && (change + libm::sqrt(2.0)).abs() < 1e-12, "{level} {change}");
+        assert_eq!(change_in_errors(&[], 50.0, 5.0), None);
+    }
+
+    #[test]
+    fn a_trend_is_a_slope_in_its_standard_errors() {
+        // 14 days apart: Sxx = 2 * 14^2 for three points, slope -1/d, error 7: -sqrt(392) / 7
+        let falling = series(&[(-90.0, 0.0), (0.0, 60.0), (14.0, 46.0), (28.0, 32.0)]);
+        let trend = trend_in_errors(&falling, 7.0).unwrap();
+        assert!((trend + libm::sqrt(392.0) / 7.0).abs() < 1e-12, "{trend}");
+        assert_eq!(trend_in_errors(&falling[2..], 7.0), None);
+        assert_eq!(trend_in_errors(&series(&[(0.0, 1.0), (0.0, 2.0), (0.0, 3.0)]), 7.0), None);
     }
 
     #[test]

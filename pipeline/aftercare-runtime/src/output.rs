@@ -170,6 +170,11 @@ impl Pen {
             expected_sd: change.expected_sd,
             expected_n: change.expected_n,
             cohort: change.cohort.as_deref(),
+            forecast: change.forecast,
+            forecast_sd: change.forecast_sd,
+            level: change.level,
+            change_errors: change.change_errors,
+            trend_errors: change.trend_errors,
         });
         self.id = id;
         written

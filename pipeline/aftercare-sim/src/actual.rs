@@ -310,6 +310,11 @@ impl Actual {
             expected: row.expected,
             expected_sd: row.expected_sd,
             expected_n: row.expected_n,
+            forecast: row.forecast,
+            forecast_sd: row.forecast_sd,
+            level: row.level,
+            change_errors: row.change_errors,
+            trend_errors: row.trend_errors,
             cohort: owned(row.cohort),
             curve_edition: owned(row.curve_edition),
         };

@@ -186,6 +186,11 @@ fn score_row<'a>(score_id: &'a str, s: &'a ExpectedScore) -> Score<'a> {
         expected_sd: None,
         expected_n: None,
         cohort: None,
+        forecast: None,
+        forecast_sd: None,
+        level: s.level,
+        change_errors: s.change_errors,
+        trend_errors: s.trend_errors,
     }
 }
 

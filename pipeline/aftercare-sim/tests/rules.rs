@@ -183,6 +183,11 @@ impl Drive {
                 expected_sd: None,
                 expected_n: None,
                 cohort: None,
+                forecast: None,
+                forecast_sd: None,
+                level: s.level,
+                change_errors: s.change_errors,
+                trend_errors: s.trend_errors,
             });
         }
     }

@@ -111,6 +111,16 @@ pub struct Score<'a> {
     pub expected_n: Option<u32>,
     #[serde(borrow)]
     pub cohort: Option<&'a str>,
+    #[serde(default)]
+    pub forecast: Option<f64>,
+    #[serde(default)]
+    pub forecast_sd: Option<f64>,
+    #[serde(default)]
+    pub level: Option<f64>,
+    #[serde(default)]
+    pub change_errors: Option<f64>,
+    #[serde(default)]
+    pub trend_errors: Option<f64>,
 }
 
 /// One subscale of a [`Score`]; the vector is a map from name to value on the wire and in the table.

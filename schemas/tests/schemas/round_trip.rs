@@ -79,6 +79,11 @@ fn a_score_reads_back_with_its_scales() {
         expected_sd: None,
         expected_n: None,
         cohort: None,
+        forecast: None,
+        forecast_sd: None,
+        level: None,
+        change_errors: None,
+        trend_errors: None,
     };
     let bytes = framed("scores", &score);
     assert_eq!(decode::<Score<'_>>("scores", Some(&bytes), None), Ok(score));

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     6 "0006_page_views"
     7 "0007_late_days"
     8 "0008_monitoring"
+    9 "0009_forecast"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");
 const EXPECTED: &str = include_str!("../../../../schemas/clickhouse/expected.json");

@@ -6,7 +6,7 @@ use aftercare_clickhouse::{Difference, Retry, Store, StoreError};
 
 use crate::support::{client, migrated, one, reader_of_shared, run, store};
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_outputs",
     "0002_views",
     "0003_care",
@@ -15,6 +15,7 @@ const ALL: [&str; 8] = [
     "0006_page_views",
     "0007_late_days",
     "0008_monitoring",
+    "0009_forecast",
 ];
 
 /// What the migrations give is written down in `expected.json`, as this server prints it. After a new migration:

@@ -163,6 +163,11 @@ pub(crate) fn score<'a>(version: u64, score_id: &'a str, patient_id: &'a str) ->
         expected_sd: None,
         expected_n: None,
         cohort: None,
+        forecast: None,
+        forecast_sd: None,
+        level: None,
+        change_errors: None,
+        trend_errors: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! - What arrives late or corrected is judged in its place in time. Which alert was raised when depends on arrival; what
 //!   a rule says about a fact does not.
 
+mod fall;
 mod levels;
 mod life;
 mod score_rules;
@@ -242,6 +243,8 @@ impl AlertBook {
                     alert.confirm(cause_of(point), work.tick)
                 }
                 Some(point) if point.is_met(work.key) => None,
+                // Forgotten, or taken back just now?
+                None if alert.point != changed => None,
                 _ if series.has_left(alert.caused_at.saturating_sub(horizon)) => None,
                 _ => {
                     let lasts = !rule.is_each() && series.lasts(work.key, alert.caused_at, rule.gap());

@@ -1,11 +1,12 @@
 //! What rules say about uploads: their judged scores, and single answers that can't wait.
 
-use super::levels::{beyond, under};
+use super::fall::{Of, below_level, together};
+use super::levels::{above, beyond, under};
 use super::life::Cause;
 use super::series::{Level, Point, Series};
 use super::words::{AlertChange, CauseKind, Evidence, hash};
 use super::{AlertBook, Now, Place, Work};
-use crate::documents::{Direction, Library, RuleKind};
+use crate::documents::{Direction, Fall, Library, RuleKind};
 use crate::facts::{RecordHead, RecordStatus, UploadFact};
 use crate::patient::{ScoreChange, ScoreStatus};
 use crate::time::Instant;
@@ -54,11 +55,10 @@ impl AlertBook {
             let scores = Scores { library: now.library, place, rows };
             let Some(level) = scores.level(&rule.kind) else { continue };
             let work = Work::new(now, place, rule, key);
-            if let Some(position) = series.position(id) {
-                // That nothing is known needs no room where nothing lasts.
-                let level = if series.may_last(work.key, position) { level } else { level.or_clear() };
-                series.judge(work.key, position, level);
-            }
+            // What can't be compared ends a row, whatever came before it.
+            let level =
+                if rule.kind.in_a_row().is_some() && !scores.are_comparable() { Level::Clear } else { level };
+            judge_upload(&mut series, &work, id, level);
             self.weigh(&work, &mut series, id, &|_| scores.cause(&rule.kind), out);
         }
         if !stands {
@@ -138,6 +138,28 @@ impl AlertBook {
     }
 }
 
+/// Writes what the rule says about the upload; where it asks for several in a row, what that says about those after it.
+fn judge_upload(series: &mut Series, work: &Work<'_>, id: u64, level: Level) {
+    let position = series.position(id);
+    let Some(responses) = work.rule.kind.in_a_row() else {
+        if let Some(position) = position {
+            // That nothing is known needs no room where nothing lasts.
+            let level = if series.may_last(work.key, position) { level } else { level.or_clear() };
+            series.judge(work.key, position, level);
+        }
+        return;
+    };
+    let each = !work.key;
+    if let Some(position) = position {
+        series.judge(each, position, level);
+    }
+    // One that is gone may have stood between any two.
+    for position in position.unwrap_or(0)..series.points().len() {
+        let level = series.in_a_row(each, position, responses);
+        series.judge(work.key, position, level);
+    }
+}
+
 impl Cause {
     fn of_upload(row: &ScoreChange) -> Cause {
         Cause {
@@ -169,23 +191,48 @@ impl<'s> Scores<'s> {
         self.of(self.place.plan.composite.map(|_| COMPOSITE).or_else(first)?)
     }
 
+    /// Whether the upload can be held against anything.
+    fn are_comparable(&self) -> bool {
+        self.judged().and_then(percent_of_expected).is_some()
+            || self.rows.iter().any(|row| row.change_errors.is_some())
+    }
+
     /// What the rule says; `None`: it does not look at scores.
     fn level(&self, kind: &RuleKind) -> Option<Level> {
         let is_after = |row: &&ScoreChange| row.days_since_treatment.is_some_and(|days| days >= 0.0);
         match kind {
-            RuleKind::BelowExpected { below_percent, clear_percent, trending_down } => {
+            RuleKind::BelowExpected { percent, trending_down, forecast_sds, fall, .. } => {
                 let judged = self.judged().filter(is_after);
-                let Some((row, percent)) = judged.and_then(|row| Some((row, percent_of_expected(row)?)))
-                else {
-                    return Some(Level::Between);
-                };
-                Some(match under(percent, *below_percent, *clear_percent) {
-                    Level::Met if *trending_down && !self.goes_down(row) => Level::Between,
-                    level => level,
+                let of_percent = percent.map(|(below, clear)| {
+                    let percent = judged.and_then(percent_of_expected);
+                    percent.map_or(Level::Between, |percent| under(percent, below, clear))
+                });
+                let of_forecast = forecast_sds.map(|sds| {
+                    let below = judged.and_then(below_forecast);
+                    // Where nothing is forecast, the other measures decide.
+                    let unknown = if percent.or(fall.map(|_| (0.0, 0.0))).is_some() {
+                        Level::Met
+                    } else {
+                        Level::Between
+                    };
+                    below.map_or(unknown, |below| above(below, sds, f64::MIN_POSITIVE))
+                });
+                let of_fall = fall.map(|fall| self.fallen(&fall, &[], |row| row.change_errors));
+                let levels = [of_percent, of_forecast, of_fall];
+                let least = levels.into_iter().flatten().min_by_key(|level| match level {
+                    Level::Clear => 0,
+                    Level::Between => 1,
+                    Level::Met => 2,
+                });
+                Some(match least {
+                    Some(Level::Met) if *trending_down && !judged.is_some_and(|row| self.goes_down(row)) => {
+                        Level::Between
+                    }
+                    least => least.unwrap_or(Level::Between),
                 })
             }
-            RuleKind::RapidDecline { .. } => {
-                Some(if self.declined(kind).is_empty() { Level::Clear } else { Level::Met })
+            RuleKind::RapidDecline { instruments, fall } => {
+                Some(self.fallen(fall, instruments, |row| row.trend_errors))
             }
             RuleKind::SevereScore { instrument, side, limit, clear } => {
                 let score = self.of(instrument).and_then(|row| row.score);
@@ -202,33 +249,48 @@ impl<'s> Scores<'s> {
         row.slope_56d.is_some_and(|slope| if up { slope < 0.0 } else { slope > 0.0 })
     }
 
-    /// The rows that say that the patient fell, each with what says it.
-    fn declined(&self, kind: &RuleKind) -> Vec<(&'s ScoreChange, Evidence)> {
-        let RuleKind::RapidDecline { instruments, mcid, slope_points_28d } = kind else { return Vec::new() };
-        let after = self.rows.iter().filter(|row| row.days_since_treatment.is_some_and(|days| days >= 0.0));
-        let watched = |row: &&ScoreChange| instruments.is_empty() || instruments.contains(&row.instrument);
-        let fell = after.clone().filter(watched).filter_map(|row| {
-            let change = row.change_mcid.filter(|change| *change <= -mcid)?;
-            Some((row, Evidence::number("change_mcid", change, "{mcid}")))
-        });
-        let slides = after.filter(|row| *row.instrument == *COMPOSITE).filter_map(|row| {
-            let (slope, limit) = (row.slope_56d?, (*slope_points_28d)?);
-            (slope * 28.0 <= -limit).then(|| (row, Evidence::number("slope_56d", slope, "%/d")))
-        });
-        fell.chain(slides).collect()
+    /// Rows of these instruments, of all where none is named.
+    fn watched(&self, instruments: &'s [std::sync::Arc<str>]) -> impl Iterator<Item = &'s ScoreChange> + 's {
+        let watched =
+            move |row: &&ScoreChange| instruments.is_empty() || instruments.contains(&row.instrument);
+        self.rows.iter().filter(watched)
     }
 
-    fn cause(&self, kind: &RuleKind) -> Cause {
+    /// Whether the patient fell by what `of` says.
+    fn fallen(&self, fall: &Fall, instruments: &'s [std::sync::Arc<str>], of: Of) -> Level {
+        let below = |row| below_level(self.library, self.place.plan, row);
+        let matters = self.watched(instruments).filter_map(below).any(|below| below >= fall.mcid);
+        fall.level(together(self.watched(instruments), of), matters)
+    }
+
+    /// What says that the patient fell, instrument by instrument.
+    fn fall_evidence(&self, kind: &'s RuleKind) -> Vec<Evidence> {
+        let (name, instruments, of): (_, &[std::sync::Arc<str>], Of) = match kind {
+            RuleKind::RapidDecline { instruments, .. } => {
+                ("trend_errors", instruments, |row| row.trend_errors)
+            }
+            RuleKind::BelowExpected { fall: Some(_), .. } => ("change_errors", &[], |row| row.change_errors),
+            _ => return Vec::new(),
+        };
+        let together = together(self.watched(instruments), of);
+        let mut evidence: Vec<Evidence> =
+            together.map(|errors| Evidence::number(name, errors, "{error}")).into_iter().collect();
+        for row in self.watched(instruments).filter(|row| row.level.is_some()) {
+            let (id, at) = (&*row.upload_id, row.answered_at);
+            evidence.push(Evidence::text("instrument", &row.instrument).of(id));
+            evidence.extend(row.score.map(|score| Evidence::number("score", score, "{score}").of(id).at(at)));
+            evidence.extend(row.level.map(|level| Evidence::number("level", level, "{score}").of(id)));
+        }
+        evidence
+    }
+
+    fn cause(&self, kind: &'s RuleKind) -> Cause {
         let Some(first) = self.rows.first() else { return Cause::nothing() };
         let mut cause = Cause::of_upload(first);
-        let (id, at) = (&*first.upload_id, first.answered_at);
+        let id = &*first.upload_id;
         match kind {
-            RuleKind::RapidDecline { .. } => {
-                for (row, what) in self.declined(kind) {
-                    cause.evidence.push(what.of(id).at(at));
-                    cause.evidence.push(Evidence::text("instrument", &row.instrument).of(id));
-                    cause.evidence.extend(score_evidence(row));
-                }
+            RuleKind::RapidDecline { .. } | RuleKind::BelowExpected { .. } => {
+                cause.evidence.extend(self.fall_evidence(kind));
             }
             RuleKind::SevereScore { instrument, limit, .. } => {
                 cause.evidence.extend(self.of(instrument).into_iter().flat_map(score_evidence));
@@ -263,6 +325,14 @@ fn percent_of_expected(row: &ScoreChange) -> Option<f64> {
     (expected > 0.0).then(|| 100.0 * index / expected)
 }
 
+/// How many standard deviations the index lies below what the patient's own earlier responses let expect; without any,
+/// below what comparable patients report. `None`: nothing is expected.
+fn below_forecast(row: &ScoreChange) -> Option<f64> {
+    let (mean, sd) = row.forecast.zip(row.forecast_sd).or(row.expected.zip(row.expected_sd))?;
+    (sd > 0.0).then_some(())?;
+    Some((mean - row.index?) / sd)
+}
+
 fn score_evidence(row: &ScoreChange) -> Vec<Evidence> {
     let (id, at) = (&*row.upload_id, row.answered_at);
     let score = row.score.map(|score| Evidence::number("score", score, "{score}").of(id).at(at));
@@ -283,6 +353,8 @@ fn judged_evidence(row: &ScoreChange) -> Vec<Evidence> {
         ("of_expected", percent_of_expected(row), "%", id),
         ("expected_sd", row.expected_sd, "%", edition),
         ("expected_n", row.expected_n.map(f64::from), "", edition),
+        ("forecast", row.forecast, "%", edition),
+        ("forecast_sd", row.forecast_sd, "%", edition),
         ("slope_56d", row.slope_56d, "%/d", id),
     ];
     let numbers = numbers.into_iter().filter_map(|(name, value, unit, from)| {

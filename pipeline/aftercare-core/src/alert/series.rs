@@ -155,6 +155,23 @@ impl Series {
         self.lasting.contains(&rule) || before.iter().any(|point| point.mark(rule).is_some())
     }
 
+    /// Whether the last `many` points up to `position` all meet `rule`, those between met and over passed over.
+    pub(super) fn in_a_row(&self, rule: u32, position: usize, many: i32) -> Level {
+        let mut met = 0;
+        for point in self.points.iter().take(position + 1).rev() {
+            match point.mark(rule) {
+                None if met == 0 => return Level::Clear,
+                None => return Level::Between,
+                Some(Mark::Between) => {}
+                Some(Mark::Met | Mark::Told) => met += 1,
+            }
+            if met >= many {
+                return Level::Met;
+            }
+        }
+        Level::Between
+    }
+
     /// The points that meet the condition and of which no alert speaks yet.
     pub(super) fn untold(&self, rule: u32) -> Vec<usize> {
         let untold = |(_, point): &(usize, &Point)| point.mark(rule) == Some(Mark::Met);

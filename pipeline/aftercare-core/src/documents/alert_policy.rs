@@ -111,26 +111,40 @@ pub struct LevelBand {
     pub at_most: f64,
 }
 
+/// A fall that is more than the error of measurement, and more than nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fall {
+    /// Met from so many standard errors down on, all instruments of the upload taken together.
+    pub errors: f64,
+    /// Over when it is less than so many.
+    pub clear_errors: f64,
+    /// In at least one instrument the score lies so many smallest changes that matter below the patient's own level.
+    pub mcid: f64,
+}
+
 /// What a rule watches, with its limits. "Clear" is the limit at which a condition that was met is over.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuleKind {
-    /// The index as a percentage of the expected one.
+    /// A response below what is expected: by each of the measures that are stated.
     BelowExpected {
-        /// Met below this percentage.
-        below_percent: f64,
-        /// Over from this percentage on.
-        clear_percent: f64,
+        /// The index as a percentage of what comparable patients report: met below the first, over from the second on.
+        percent: Option<(f64, f64)>,
         /// Met only while the course goes down.
         trending_down: bool,
+        /// Met at so many standard deviations below what the patient's own earlier responses let expect (without any:
+        /// what comparable patients report); over once it is not below.
+        forecast_sds: Option<f64>,
+        /// Met only if the patient fell from the own level of the last responses.
+        fall: Option<Fall>,
+        /// Met when so many responses in a row are below. One that can't be compared ends the row.
+        responses: i32,
     },
-    /// A decline from one upload to the next, or over weeks.
+    /// A decline over several responses: a slope beyond its standard error.
     RapidDecline {
-        /// Whose change counts; empty: every instrument of the upload.
+        /// Whose scores count; empty: every instrument of the upload.
         instruments: Vec<Arc<str>>,
-        /// Met when an instrument fell by at least so many times the smallest change that matters.
-        mcid: f64,
-        /// Met when the slope of the judged index over 56 days is at least so many points of the index down in 28 days.
-        slope_points_28d: Option<f64>,
+        /// How steep.
+        fall: Fall,
     },
     /// One answer that can't wait. Each upload that has it is a matter of its own.
     SingleAnswer {
@@ -295,6 +309,14 @@ impl RuleKind {
             _ => (None, &[]),
         };
         one.into_iter().chain(many.iter().map(|instrument| (&**instrument, None)))
+    }
+
+    /// How many responses in a row must meet it, where one is not enough.
+    pub const fn in_a_row(&self) -> Option<i32> {
+        match self {
+            RuleKind::BelowExpected { responses, .. } if *responses > 1 => Some(*responses),
+            _ => None,
+        }
     }
 
     /// Whether what was met once more, without having been over in between, is a matter of its own all the same.

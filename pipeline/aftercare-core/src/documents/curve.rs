@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::decimal::Decimal;
 use super::reader::Fields;
+use crate::curve::personal::Coherence;
 use crate::time::Millis;
 
 /// The most levels of a cohort below the procedure.
@@ -58,7 +60,7 @@ pub struct ComorbidityGroup {
 }
 
 /// How curves are made of the responses of a plan's patients. The period of an edition is the calendar month in UTC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CurveRules {
     /// Days (of 24 h) from the end of a period until its edition judges.
     pub lead_days: i32,
@@ -74,9 +76,18 @@ pub struct CurveRules {
     pub prior_n: i32,
     /// Quantiles are published where a bin has at least so many responses.
     pub quantile_n_min: i32,
+    /// How one patient's deviations from the curve hang together; `None`: nobody's own course is looked at. It is no
+    /// part of the curve: another version of the plan may say it otherwise.
+    pub personal: Option<Coherence>,
 }
 
 impl CurveRules {
+    /// Whether both make the same curve of the same responses.
+    pub fn makes_the_curve_of(&self, other: &CurveRules) -> bool {
+        let curve_only = |rules: &CurveRules| CurveRules { personal: None, ..rules.clone() };
+        curve_only(self) == curve_only(other)
+    }
+
     /// The bin of a time since treatment; `None` before the first edge and from the last on.
     pub fn bin_of(&self, since_treatment: Millis) -> Option<u16> {
         let day = i32::try_from(since_treatment.0.div_euclid(Millis::days(1).0)).ok()?;
@@ -120,6 +131,7 @@ pub(super) fn read_curve(fields: &mut Fields<'_>) -> Option<CurveRules> {
     let levels = fields.optional::<Vec<String>>("levels");
     let levels = levels.map_or(Some(CohortLevel::ALL.to_vec()), |words| read_levels(fields, &words));
     let comorbidity_groups = fields.tables("comorbidity_groups", read_group);
+    let personal = fields.table("personal", read_personal);
     for (key, number, least, most) in [
         ("lead_days", lead_days, 0, 365),
         ("age_band_years", age_band_years, 1, 120),
@@ -145,6 +157,7 @@ pub(super) fn read_curve(fields: &mut Fields<'_>) -> Option<CurveRules> {
         bin_edges_days: bin_edges_days?,
         prior_n: prior_n?,
         quantile_n_min: quantile_n_min?,
+        personal,
     })
 }
 
@@ -157,6 +170,15 @@ fn read_levels(fields: &mut Fields<'_>, words: &[String]) -> Option<Vec<CohortLe
     let distinct = levels.iter().collect::<BTreeSet<_>>().len() == levels.len();
     fields.demand(distinct, "levels", "name one twice");
     Some(levels)
+}
+
+fn read_personal(fields: &mut Fields<'_>) -> Option<Coherence> {
+    let mut number = |key| fields.required::<Decimal>(key).map(Decimal::to_f64);
+    let (lasting, fading, days) = (number("lasting"), number("fading"), number("fading_days"));
+    let read = Coherence { lasting: lasting?, fading: fading?, fading_days: days? };
+    let message = "and fading are shares with a sum of at most 1, and fading_days is above 0";
+    fields.demand(read.is_sound(), "lasting", message);
+    Some(read)
 }
 
 fn read_group(fields: &mut Fields<'_>) -> Option<ComorbidityGroup> {

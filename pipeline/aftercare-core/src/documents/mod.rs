@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 pub use alert_policy::{
-    AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
-    WatchedWindows,
+    AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity,
+    Side, WatchedWindows,
 };
 pub use contract::{
     AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
@@ -214,7 +214,7 @@ impl Library {
     /// All versions of a plan contribute to one curve: once stated, its rules stay.
     fn same_curve(&self, document: &PlanDocument) -> Result<(), Vec<Problem>> {
         match self.plan(&document.id).and_then(|known| known.curve.as_ref()) {
-            Some(known) if document.curve.as_ref() != Some(known) => {
+            Some(known) if !document.curve.as_ref().is_some_and(|curve| curve.makes_the_curve_of(known)) => {
                 Err(vec![whole("has another curve than the versions before: it needs an id of its own")])
             }
             _ => Ok(()),

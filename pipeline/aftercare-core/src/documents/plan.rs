@@ -28,6 +28,9 @@ pub struct PlanInstrument {
     pub baseline_floor: f64,
     /// The smallest change that matters, where the plan states another than the instrument.
     pub mcid: Option<f64>,
+    /// The standard error of measurement of one score, in the instrument's units: how far the scores of a patient whose
+    /// state does not change stray. `None`: not known, so that no change can be told from chance.
+    pub error: Option<f64>,
     /// Its weight in the composite, ten-thousandths; 0: no part of it.
     pub weight: i64,
 }
@@ -152,15 +155,19 @@ fn read_instrument(fields: &mut Fields<'_>) -> Option<PlanInstrument> {
     let value_set = fields.optional::<String>("value_set");
     let floor = fields.required::<Decimal>("baseline_floor");
     let mcid = fields.optional::<Decimal>("mcid");
+    let error = fields.optional::<Decimal>("measurement_error");
     let weight = fields.optional::<Decimal>("weight").unwrap_or_default();
     fields.demand(floor.is_none_or(|floor| floor > Decimal::ZERO), "baseline_floor", "is not above 0");
     fields.demand(mcid.is_none_or(|mcid| mcid > Decimal::ZERO), "mcid", "is not above 0");
+    let is_above = error.is_none_or(|error| error > Decimal::ZERO);
+    fields.demand(is_above, "measurement_error", "is not above 0");
     fields.demand(weight >= Decimal::ZERO, "weight", "is below 0");
     Some(PlanInstrument {
         id: id?.into(),
         value_set: value_set.map(Arc::from),
         baseline_floor: floor?.to_f64(),
         mcid: mcid.map(Decimal::to_f64),
+        error: error.map(Decimal::to_f64),
         weight: weight.ten_thousandths(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alert_policy::{
-    AlertPolicyDocument, AlertRule, Answer, Away, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
+    AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
 };
 use super::decimal::Decimal;
 use super::reader::{Fields, FromToml, Problem, read_document};
@@ -176,20 +176,41 @@ fn percentages(fields: &mut Fields<'_>) -> Option<(f64, f64)> {
     Some((below?, clear?))
 }
 
+fn read_fall(fields: &mut Fields<'_>) -> Option<Fall> {
+    let (errors, clear) = (positive_number(fields, "errors"), number(fields, "clear_errors"));
+    let mcid = positive_number(fields, "mcid");
+    let in_order = errors.zip(clear).is_none_or(|(errors, clear)| clear < errors);
+    fields.demand(in_order, "clear_errors", "are not fewer than errors");
+    Some(Fall { errors: errors?, clear_errors: clear?, mcid: mcid? })
+}
+
 fn read_kind(fields: &mut Fields<'_>, kind: &str) -> Option<RuleKind> {
     match kind {
         "below-expected" => {
-            let percentages = percentages(fields);
-            let trending_down = fields.choice("trend", &[("down", true), ("any", false)]);
-            let (below_percent, clear_percent) = percentages?;
-            Some(RuleKind::BelowExpected { below_percent, clear_percent, trending_down: trending_down? })
+            let percent = fields.has("below_percent").then(|| percentages(fields));
+            let trending_down =
+                fields.has("trend").then(|| fields.choice("trend", &[("down", true), ("any", false)]));
+            let forecast_sds = fields.has("forecast_sds").then(|| positive_number(fields, "forecast_sds"));
+            let fall = fields.has("errors").then(|| read_fall(fields));
+            let responses = fields.has("responses").then(|| positive(fields, "responses"));
+            let is_stated = percent.is_some() || forecast_sds.is_some() || fall.is_some();
+            fields.demand(
+                is_stated,
+                "kind",
+                "says by no measure what is below: below_percent, forecast_sds or errors",
+            );
+            Some(RuleKind::BelowExpected {
+                percent: percent.map_or(Some(None), |read| read.map(Some))?,
+                trending_down: trending_down.unwrap_or(Some(false))?,
+                forecast_sds: forecast_sds.map_or(Some(None), |read| read.map(Some))?,
+                fall: fall.map_or(Some(None), |read| read.map(Some))?,
+                responses: responses.unwrap_or(Some(1))?,
+            })
         }
         "rapid-decline" => {
             let instruments = fields.optional::<Vec<String>>("instruments").unwrap_or_default();
-            let mcid = positive_number(fields, "mcid");
-            let slope = fields.has("slope_points_28d").then(|| positive_number(fields, "slope_points_28d"));
             let instruments = instruments.into_iter().map(Arc::from).collect();
-            Some(RuleKind::RapidDecline { instruments, mcid: mcid?, slope_points_28d: slope.flatten() })
+            Some(RuleKind::RapidDecline { instruments, fall: read_fall(fields)? })
         }
         "single-answer" => {
             let (instrument, item) =

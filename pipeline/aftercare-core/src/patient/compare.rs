@@ -8,7 +8,9 @@ use super::Patient;
 use super::course::Course;
 use super::own::{Entry, Group};
 use super::rows::{Changes, Judges, ScoreChange, ScoreStatus};
-use crate::curve::{COMPOSITE, Cohort, Contribution, Question, hundredths};
+use crate::curve::personal::{Coherence, given};
+use crate::curve::{COMPOSITE, Cohort, Contribution, Own, Question, hundredths};
+use crate::rolling::{Point, days_between};
 use crate::time::Instant;
 
 /// What the scores of one upload and episode say to curves.
@@ -38,7 +40,8 @@ impl Said {
     }
 }
 
-/// Fills in what comparable patients report beside each index of the plan since the treatment.
+/// Fills in what comparable patients report beside each index of the plan since the treatment, and what the patient's
+/// own earlier responses let expect of it.
 pub(super) fn compare(
     patient: &Patient,
     course: &Course<'_>,
@@ -47,6 +50,7 @@ pub(super) fn compare(
     rows: &mut [ScoreChange],
 ) {
     let (Some(cohort), Some(treated_at)) = (&course.cohort, course.treated_at) else { return };
+    let personal = course.plan.and_then(|plan| plan.curve.as_ref()?.personal);
     for row in rows.iter_mut().filter(|row| row.status == ScoreStatus::Scored && row.index.is_some()) {
         if row.answered_at < treated_at {
             return;
@@ -60,15 +64,49 @@ pub(super) fn compare(
             since_treatment: row.answered_at.since(treated_at),
             partition: judges.partition,
         };
-        let own = patient.own.to_curve(&patient.names, own, &row.instrument, plan);
-        if let Some(expected) = judges.curves.expected(&question, own) {
+        let own: SmallVec<[Own<'_>; 32]> =
+            patient.own.to_curve(&patient.names, own, &row.instrument, plan).collect();
+        if let Some(expected) = judges.curves.expected(&question, own.iter().copied()) {
             row.expected = Some(expected.index);
             row.expected_sd = expected.sd;
+            let forecast = personal.zip(expected.sd).and_then(|(personal, sd)| {
+                forecast(course, judges, &question, &own, &personal, (expected.index, sd))
+            });
+            (row.forecast, row.forecast_sd) = forecast.unzip();
             row.expected_n = Some(expected.n);
             row.cohort = Some(expected.cohort);
             row.curve_edition = Some(expected.edition);
         }
     }
+}
+
+/// The index, and its standard deviation, that the patient's responses of the last uploads let expect where comparable
+/// patients report `(mean, sd)`. All are compared with the edition that judges the response in question. `None`: there
+/// are none that could be compared.
+fn forecast(
+    course: &Course<'_>,
+    judges: &Judges<'_>,
+    question: &Question<'_>,
+    own: &[Own<'_>],
+    personal: &Coherence,
+    (mean, sd): (f64, f64),
+) -> Option<(f64, f64)> {
+    let treated_at = course.treated_at?;
+    let days = |at: Instant| days_between(treated_at, at);
+    let deviation = |point: Point| {
+        let since_treatment = point.at.since(treated_at);
+        let there =
+            judges.curves.expected(&Question { since_treatment, ..*question }, own.iter().copied())?;
+        let sd = there.sd.filter(|sd| *sd > 0.0)?;
+        Some((days(point.at), (point.value - there.index) / sd))
+    };
+    let earlier = course.earlier_indices(question.instrument).filter(|point| point.at >= treated_at);
+    let earlier: SmallVec<[(f64, f64); 8]> = earlier.filter_map(deviation).collect();
+    if earlier.is_empty() {
+        return None;
+    }
+    let given = given(personal, &earlier, days(question.answered_at));
+    Some((mean + sd * given.mean, sd * given.sd))
 }
 
 /// What the rows of one upload and episode say to curves; `None`: there are no rows. Those of an episode that no plan

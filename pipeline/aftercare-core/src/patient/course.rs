@@ -10,11 +10,11 @@ use super::Patient;
 use super::forms::{self, FormState};
 use super::names::Sym;
 use super::record::View;
-use super::series::{Series, SeriesTail, Step};
-use crate::curve::Cohort;
+use super::series::{EARLIER_MAX, Series, SeriesTail, Step};
+use crate::curve::{COMPOSITE, Cohort};
 use crate::documents::{InstrumentDocument, Library, MissingPart, PlanDocument, PlanInstrument};
 use crate::index::{IndexRule, composite, health_index};
-use crate::rolling::SLOPE_DAYS;
+use crate::rolling::{Point, SLOPE_DAYS};
 use crate::time::{Instant, Millis};
 use crate::zone::Zones;
 
@@ -86,6 +86,8 @@ pub(super) struct Course<'a> {
     treated_day: Option<i64>,
     /// Uploads fed so far.
     fed: usize,
+    /// The number of the upload fed last among those that count for the episode; only the distance of two says anything.
+    upload: u32,
     /// Slots begun by the upload fed last.
     pub(super) slots_begun: u32,
     routes: Vec<Route<'a>>,
@@ -119,6 +121,7 @@ impl<'a> Course<'a> {
             cohort: rules.and_then(|(rules, treated)| patient.cohort(episode, treated, rules)).map(Arc::new),
             treated_day: None,
             fed: 0,
+            upload: 0,
             slots_begun: 0,
             routes: Vec::with_capacity(4),
             tracks: Vec::with_capacity(4),
@@ -148,6 +151,22 @@ impl<'a> Course<'a> {
 
     pub(super) fn track(&self, instrument: Sym) -> Option<&Track<'a>> {
         self.tracks.iter().find(|track| track.instrument == instrument)
+    }
+
+    /// The scores of the uploads before the one fed last, in the order of time.
+    pub(super) fn earlier<'t>(&self, track: &'t Track<'_>) -> impl Iterator<Item = Point> + 't {
+        track.series.earlier(self.upload)
+    }
+
+    /// The indices of the uploads before the one fed last, of an instrument or the composite, in the order of time.
+    pub(super) fn earlier_indices(&self, instrument: &str) -> impl Iterator<Item = Point> + '_ {
+        let track = self.tracks.iter().find(|track| self.patient.names.text(track.instrument) == instrument);
+        let of_track = track.into_iter().flat_map(|track| {
+            let index = |point: Point| Some(Point { value: track.index(point.value)?.0, ..point });
+            track.series.earlier(self.upload).filter_map(index)
+        });
+        let is_composite = instrument == COMPOSITE;
+        of_track.chain(self.composite.earlier(self.upload).filter(move |_| is_composite))
     }
 
     /// Where a form that was fed went.
@@ -187,12 +206,13 @@ impl<'a> Course<'a> {
         if !self.read_scores(view) {
             return;
         }
+        self.upload += 1;
         let at = view.event_at;
         let day = self.treated_day.map(|treated| self.calendar_day(at, zones).saturating_sub(treated));
         let schedule = self.plan.zip(day).map(|(plan, day)| (plan.schedule, day));
         self.slots_begun = schedule.map_or(0, |(schedule, day)| schedule.slots_begun(0, day));
         let slot = schedule.and_then(|(schedule, day)| schedule.slot(0, day));
-        let step = Step { plan: self.plan, slot };
+        let step = Step { plan: self.plan, slot, upload: self.upload };
         for (track, score) in &self.scores {
             if let Some(track) = self.tracks.get_mut(*track) {
                 track.series.push(at, *score, &step);
@@ -206,10 +226,7 @@ impl<'a> Course<'a> {
     /// Reads the scores of an upload and their tracks; answers whether it counts.
     fn read_scores(&mut self, view: &View<'_>) -> bool {
         self.scores.clear();
-        let Some(facts) = view.facts() else { return false };
-        if facts.withdrawn || facts.episode.is_some_and(|own| own != self.episode) {
-            return false;
-        }
+        let Some(facts) = view.facts().filter(|_| self.counts(view)) else { return false };
         for form in forms::read(facts.forms) {
             let (value_set, track) = self.find_route(form.head.instrument, form.head.version);
             let scored = track.zip(value_set).filter(|_| form.head.state == FormState::Scored);
@@ -218,6 +235,12 @@ impl<'a> Course<'a> {
             }
         }
         true
+    }
+
+    /// Whether the upload is one of the episode.
+    fn counts(&self, view: &View<'_>) -> bool {
+        let own = |episode: Option<Sym>| episode.is_none_or(|episode| episode == self.episode);
+        view.facts().is_some_and(|facts| !facts.withdrawn && own(facts.episode))
     }
 
     fn composite_index(&self) -> Option<f64> {
@@ -350,7 +373,7 @@ impl Course<'_> {
         self.fed = tail.fed;
     }
 
-    /// Reads again the points of the last days, which a tail doesn't hold.
+    /// Reads again the points of the last days and of the last uploads, which a tail doesn't hold.
     fn remember_recent(&mut self, fed: usize) {
         let (patient, uploads) = (self.patient, self.uploads);
         let next = uploads.get(fed).and_then(|at| patient.store.view(*at));
@@ -359,18 +382,22 @@ impl Course<'_> {
         };
         let (before, _) = uploads.split_at(fed.min(uploads.len()));
         let is_gone = |at: &usize| patient.store.view(*at).is_none_or(|view| view.event_at <= gone);
-        let first = before.iter().rposition(is_gone).map_or(0, |position| position + 1);
+        let recent = before.iter().rposition(is_gone).map_or(0, |position| position + 1);
+        let counts = |at: &usize| patient.store.view(*at).is_some_and(|view| self.counts(&view));
+        let uploads_max = usize::try_from(EARLIER_MAX).unwrap_or(usize::MAX);
+        let of_last = before.iter().enumerate().rev().filter(|(_, at)| counts(at)).take(uploads_max).last();
+        let first = recent.min(of_last.map_or(0, |(position, _)| position));
         for view in before.iter().skip(first).filter_map(|at| patient.store.view(*at)) {
             self.tracks.iter_mut().for_each(|track| track.series.next());
-            self.read_scores(&view);
+            self.upload += u32::from(self.read_scores(&view));
             for (track, score) in &self.scores {
                 if let Some(track) = self.tracks.get_mut(*track) {
                     track.series.current = Some(*score);
-                    track.series.remember(view.event_at, *score);
+                    track.series.remember(self.upload, view.event_at, *score);
                 }
             }
             if let Some(index) = self.composite_index() {
-                self.composite.remember(view.event_at, index);
+                self.composite.remember(self.upload, view.event_at, index);
             }
         }
     }

@@ -247,6 +247,11 @@ fn write_own(row: &ScoreChange, out: &mut Vec<u8>) {
         row.slope_56d,
         row.expected,
         row.expected_sd,
+        row.forecast,
+        row.forecast_sd,
+        row.level,
+        row.change_errors,
+        row.trend_errors,
     ];
     for number in numbers {
         write_number(number, out);

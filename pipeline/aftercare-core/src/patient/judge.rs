@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Patient;
 use super::course::{Course, Track};
 use super::forms::{self, FormHead, FormState};
@@ -11,7 +13,10 @@ use super::rows::{ScoreChange, ScoreStatus, Scratch};
 use super::series::Series;
 use crate::curve::COMPOSITE;
 use crate::documents::{InstrumentDocument, PlanDocument};
-use crate::rolling::{days_between, mean_28d, slope_56d};
+use crate::rolling::{
+    Point, SETTLING_DAYS, change_in_errors, days_between, mean_28d, slope_56d, trend_in_errors,
+};
+use crate::time::Millis;
 
 /// An upload judged for an episode.
 pub(super) struct Case<'r, 'a> {
@@ -115,9 +120,14 @@ fn template(case: &Case<'_, '_>, tools: &mut Tools<'_>) -> ScoreChange {
         expected: None,
         expected_sd: None,
         expected_n: None,
+        forecast: None,
+        forecast_sd: None,
         cohort: None,
         curve_edition: None,
         change_mcid: None,
+        level: None,
+        change_errors: None,
+        trend_errors: None,
         ewma: None,
         mean_28d: None,
         slope_56d: None,
@@ -176,6 +186,7 @@ fn form_row(
     match (unscored, document.zip(track.series.current)) {
         (None, Some((document, score))) => {
             fill_score(&mut row, track, document, score);
+            fill_own(&mut row, course, track, document);
             fill_rolling(&mut row, &track.series, &mut tools.scratch.slopes);
             row.scales = document.scales_of(score, values);
         }
@@ -192,6 +203,28 @@ fn fill_score(row: &mut ScoreChange, track: &Track<'_>, document: &InstrumentDoc
         row.index_rule = Some(rule.as_str());
     }
     row.change_mcid = track.change_mcid(document);
+}
+
+/// The score beside the patient's own last ones, where the plan says how far scores stray.
+fn fill_own(row: &mut ScoreChange, course: &Course<'_>, track: &Track<'_>, document: &InstrumentDocument) {
+    let Some(error) = track.part.and_then(|part| part.error) else { return };
+    let settled = course.treated_at.map(|treated| treated.saturating_add(Millis::days(SETTLING_DAYS)));
+    let mut points: SmallVec<[Point; 9]> = course.earlier(track).collect();
+    let from = settled.map_or(points.len(), |settled| points.partition_point(|point| point.at < settled));
+    points.drain(..from);
+    let Some(score) = row.score.filter(|_| settled.is_some_and(|settled| row.answered_at >= settled)) else {
+        return;
+    };
+    for point in &mut points {
+        point.value = document.oriented(point.value);
+    }
+    let value = document.oriented(score);
+    if let Some((level, change)) = change_in_errors(&points, value, error) {
+        // orienting twice turns back
+        (row.level, row.change_errors) = (Some(document.oriented(level)), Some(change));
+    }
+    points.push(Point { at: row.answered_at, value });
+    row.trend_errors = trend_in_errors(&points, error);
 }
 
 fn fill_rolling(row: &mut ScoreChange, series: &Series, slopes: &mut Vec<f64>) {

@@ -172,6 +172,11 @@ pub struct ScoreChange {
     pub expected: Option<f64>,
     /// Its standard deviation among them, %.
     pub expected_sd: Option<f64>,
+    /// The index that the patient's own earlier responses let expect, beside those of comparable patients, %; `None`
+    /// where there are none, or the plan does not look at them.
+    pub forecast: Option<f64>,
+    /// Its standard deviation, %.
+    pub forecast_sd: Option<f64>,
     /// Responses of the cohort that the expected index rests on.
     pub expected_n: Option<u32>,
     /// The cohort.
@@ -180,6 +185,13 @@ pub struct ScoreChange {
     pub curve_edition: Option<Arc<str>>,
     /// Change since the previous scored upload in units of the smallest change that matters; improvement is positive.
     pub change_mcid: Option<f64>,
+    /// Mean of the patient's own last scores since the treatment settled (at most four of the last eight uploads).
+    pub level: Option<f64>,
+    /// How far the score lies from that level in standard errors of measurement; improvement is positive.
+    pub change_errors: Option<f64>,
+    /// The slope of the scores of 84 days, of the last eight uploads and this one, in its standard errors; improvement is
+    /// positive.
+    pub trend_errors: Option<f64>,
     /// Exponentially weighted mean of the scores so far (a composite: of the indices).
     pub ewma: Option<f64>,
     /// Mean of the 28 days up to the answer.

@@ -34,6 +34,7 @@ missing_part = "absent"
 [[instruments]]
 id = "phq-9"
 baseline_floor = 6
+mcid = 5
 weight = 1
 "#;
 
@@ -171,6 +172,11 @@ impl Desk {
             expected: None,
             expected_sd: None,
             expected_n: None,
+            forecast: None,
+            forecast_sd: None,
+            level: None,
+            change_errors: None,
+            trend_errors: None,
             cohort: None,
             curve_edition: Some("pci-des@2026-01".into()),
             attribution: OwnedAttribution::default(),

@@ -111,22 +111,99 @@ fn a_correction_withdraws_what_nobody_touched_and_adds_to_what_somebody_did() {
     assert_eq!(desk.alerts().len(), 1);
 }
 
-#[test]
-fn a_decline_counts_in_units_of_the_smallest_change_that_matters_or_as_a_slope() {
-    let mut desk = Desk::new(&rule("decline", "rapid-decline", "warning", "mcid = 1\nslope_points_28d = 10"));
-    let fell = |desk: &Desk, id: &str, day: i64, change: f64| ScoreChange {
-        change_mcid: Some(change),
+/// A PHQ-9 (up is worse, 5 points matter) beside the patient's own level.
+fn beside(desk: &Desk, id: &str, day: i64, (level, score): (f64, f64), errors: f64) -> ScoreChange {
+    ScoreChange {
+        score: Some(score),
+        level: Some(level),
+        change_errors: Some(errors),
+        trend_errors: Some(errors),
         ..desk.row(id, T + day * DAY)
+    }
+}
+
+#[test]
+fn a_decline_is_a_slope_beyond_its_error_that_matters() {
+    let mut desk =
+        Desk::new(&rule("decline", "rapid-decline", "warning", "errors = 4\nclear_errors = 2\nmcid = 1"));
+    for (day, scores, errors, rows) in [
+        (1, (5.0, 12.0), -3.99, 0),
+        (2, (5.0, 9.9), -6.0, 0),
+        (3, (5.0, 10.0), -4.0, 1),
+        (4, (5.0, 10.0), -2.0, 0),
+        (5, (5.0, 10.0), -4.0, 0),
+        (6, (5.0, 10.0), -1.9, 0),
+        (7, (5.0, 10.0), -4.0, 1),
+    ] {
+        let row = beside(&desk, &format!("u-{day}"), day, scores, errors);
+        assert_eq!(desk.rows_of(&[row]), rows, "day {day}");
+    }
+    assert_eq!(evidence(&desk, "again"), None);
+    let first = &desk.rows[0];
+    let of = |name: &str| first.evidence.iter().find(|fact| &*fact.name == name).and_then(|fact| fact.value);
+    assert_eq!((of("trend_errors"), of("level"), of("score")), (Some(-4.0), Some(5.0), Some(10.0)));
+    assert_eq!(desk.alerts().len(), 1, "the second joined the first");
+}
+
+fn fall() -> String {
+    rule("fall", "below-expected", "warning", "forecast_sds = 1\nerrors = 3.5\nclear_errors = 1\nmcid = 1")
+        .replace("3.5", "\"3.5\"")
+}
+
+#[test]
+fn instruments_of_an_upload_are_taken_together() {
+    let together = |phq: f64, gad: f64| {
+        let mut desk = Desk::new(&fall());
+        let one = beside(&desk, "u-1", 9, (5.0, 10.0), phq);
+        let other = ScoreChange { instrument: "gad-7".into(), ..beside(&desk, "u-1", 9, (5.0, 5.5), gad) };
+        desk.rows_of(&[one, other])
     };
-    let row = fell(&desk, "u-1", 1, -0.99);
-    assert_eq!(desk.rows_of(&[row]), 0);
-    let row = fell(&desk, "u-2", 2, -1.0);
-    assert_eq!(desk.rows_of(&[row]), 1);
-    assert_eq!(evidence(&desk, "change_mcid"), Some(-1.0));
-    let row = fell(&desk, "u-3", 3, 0.0);
-    assert_eq!(desk.rows_of(&[row]), 0);
-    assert_eq!(desk.score("u-4", T + 4 * DAY, 80.0, None, -0.357), 0, "9.996 points in 28 days");
-    assert_eq!(desk.score("u-5", T + 5 * DAY, 80.0, None, -0.358), 1);
+    // each within its error, both together not: -5 / sqrt(2)
+    assert_eq!(together(-2.5, -2.5), 1);
+    assert_eq!(together(-2.4, -2.5), 0);
+    assert_eq!(together(-5.0, 0.1), 0, "the other one speaks against it");
+    assert_eq!(together(-60.0, 2.0), 0, "none says more than 6 errors");
+}
+
+#[test]
+fn a_fall_that_was_forecast_is_none() {
+    for (forecast, rows) in [(90.0, 0), (89.9, 0), (90.1, 1)] {
+        let mut desk = Desk::new(&fall());
+        let fallen = beside(&desk, "u-1", 9, (5.0, 15.0), -5.0);
+        let composite = ScoreChange {
+            instrument: "composite".into(),
+            index: Some(80.0),
+            expected: Some(120.0),
+            expected_sd: Some(1.0),
+            forecast: Some(forecast),
+            forecast_sd: Some(10.05),
+            ..desk.row("u-1", T + 9 * DAY)
+        };
+        assert_eq!(desk.rows_of(&[fallen, composite]), rows, "{forecast}");
+    }
+}
+
+#[test]
+fn several_in_a_row_whatever_the_order_in_which_they_come() {
+    let limits = "below_percent = 70\nclear_percent = 80\nresponses = 3";
+    let days = [(0, None), (1, Some(60.0)), (2, Some(75.0)), (3, Some(69.0)), (4, Some(60.0)), (5, None)];
+    for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 4, 0, 3, 5, 1]] {
+        let mut desk = Desk::new(&rule("far", "below-expected", "info", limits));
+        for nth in order {
+            let (day, index) = days[nth];
+            let expected = index.map(|_| 100.0);
+            desk.score(&format!("u-{day}"), T + day * DAY, index.unwrap_or(0.0), expected, 0.0);
+        }
+        let standing: Vec<_> = desk.alerts().into_iter().filter(|(_, status)| *status == Open).collect();
+        assert_eq!(standing.len(), 1, "{order:?}");
+        // the third was better after all
+        desk.score("u-3", T + 3 * DAY, 85.0, Some(100.0), 0.0);
+        assert!(
+            desk.alerts().iter().all(|(_, status)| *status == Withdrawn),
+            "{order:?}: {:?}",
+            desk.alerts()
+        );
+    }
 }
 
 #[test]
@@ -193,6 +270,16 @@ fn a_threshold_counts_once_it_was_sustained() {
     desk.window(T + 67 * 5 * MINUTE, 114.0);
     let rows: usize = (68..74).map(|window| desk.window(T + window * 5 * MINUTE, 150.0)).sum();
     assert_eq!((rows, desk.alerts().len()), (1, 2));
+}
+
+#[test]
+fn an_alert_stands_when_what_raised_it_is_forgotten() {
+    let mut desk = Desk::new(&fast_pulse("warning"));
+    for window in 0..100 {
+        desk.window(T + window * 5 * MINUTE, if window < 6 { 150.0 } else { 100.0 });
+    }
+    assert_eq!(desk.window(T + 100 * 5 * MINUTE, 120.0), 0);
+    assert_eq!(desk.alerts().iter().map(|(_, status)| *status).collect::<Vec<_>>(), [Open]);
 }
 
 #[test]

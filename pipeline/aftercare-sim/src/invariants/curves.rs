@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aftercare_core::documents::CurveRules;
 
 use crate::actual::{Actual, ActualContribution, ActualEdition, Point, Step};
-use crate::reference::{Comparison, Expected, ExpectedScore, Series};
+use crate::reference::{Comparison, Expected, ExpectedScore, Series, days};
 
 use super::{Violation, violation};
 
@@ -209,20 +209,30 @@ impl<'a> Judge<'a> {
         want: &ExpectedScore,
         have: &ExpectedScore,
     ) -> Vec<&'static str> {
-        let judged = self.expected.comparisons.get(id).and_then(|comparison| self.judge(comparison, want));
+        let comparison = self.expected.comparisons.get(id);
+        let judged = comparison.and_then(|comparison| self.judge(comparison, want));
+        let (mut forecast, mut forecast_sd) = (None, None);
+        if let Some((comparison, (says, _, edition))) = comparison.zip(judged.as_ref())
+            && let Some((deviation, share)) = self.personal(comparison, want, edition)
+        {
+            forecast = says.sd.map(|sd| (says.mean + sd * deviation) / 100.0);
+            forecast_sd = says.sd.map(|sd| sd * share / 100.0);
+        }
         let (index, sd, n, cohort, edition) = match judged {
             Some((says, cohort, edition)) => (
                 Some(says.mean / 100.0),
                 says.sd.map(|sd| sd / 100.0),
                 Some(says.n),
                 Some(cohort),
-                Some(edition),
+                Some(&*edition.edition),
             ),
             None => (None, None, None, None, None),
         };
         let fields = [
             ("expected differs", super::scores::same(index, have.expected)),
             ("expected_sd differs", super::scores::same(sd, have.expected_sd)),
+            ("forecast differs", super::scores::same(forecast, have.forecast)),
+            ("forecast_sd differs", super::scores::same(forecast_sd, have.forecast_sd)),
             ("expected_n differs", n == have.expected_n),
             ("cohort differs", cohort == have.cohort),
             ("curve_edition differs", edition == have.curve_edition.as_deref()),
@@ -230,14 +240,32 @@ impl<'a> Judge<'a> {
         fields.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect()
     }
 
-    fn judge(&self, comparison: &Comparison, score: &ExpectedScore) -> Option<(Says, String, &'a str)> {
-        let bin = comparison.bin?;
+    fn judge(
+        &self,
+        comparison: &Comparison,
+        score: &ExpectedScore,
+    ) -> Option<(Says, String, &'a ActualEdition)> {
         let in_force = self.actual.editions.iter().filter(|edition| {
             edition.series == comparison.series
                 && edition.parent.is_none()
                 && edition.effective_from <= score.answered_at
         });
         let edition = in_force.max_by_key(|edition| edition.effective_from)?;
+        let blend = self.says_at(comparison, score, edition, (comparison.since_ms, comparison.bin))?;
+        let procedure = std::slice::from_ref(&comparison.series.0);
+        let cohort = [procedure, &comparison.levels[..blend.depth]].concat().join("/");
+        Some((blend, cohort, edition))
+    }
+
+    /// What the edition says of the patient's cohort so long after the treatment.
+    fn says_at(
+        &self,
+        comparison: &Comparison,
+        score: &ExpectedScore,
+        edition: &ActualEdition,
+        (since_ms, bin): (i64, Option<i32>),
+    ) -> Option<Says> {
+        let bin = bin?;
         let key = (comparison.series.1.clone(), comparison.series.2.clone());
         let rules = self.expected.curve_rules.get(&key)?;
         let middle = |bin: i32| {
@@ -245,7 +273,7 @@ impl<'a> Judge<'a> {
             let (from, to) = (rules.bin_edges_days.get(at)?, rules.bin_edges_days.get(at + 1)?);
             Some((f64::from(*from) + f64::from(*to)) / 2.0)
         };
-        let since = comparison.since_days();
+        let since = days(since_ms);
         let next = if since >= middle(bin)? { bin + 1 } else { bin - 1 };
         let of_others = |point: &&&Point| {
             let patient = || self.actual.scores.get(&point.score_id).map(|score| &score.patient_id);
@@ -263,10 +291,63 @@ impl<'a> Judge<'a> {
                 blend.sd = Some(one * (1.0 - share) + other * share);
             }
         }
-        let procedure = std::slice::from_ref(&comparison.series.0);
-        let cohort = [procedure, &comparison.levels[..here.depth]].concat().join("/");
-        Some((blend, cohort, &edition.edition))
+        Some(blend)
     }
+
+    /// What the patient's earlier indices say: how many standard deviations off the next one is expected, and which
+    /// share of the standard deviation stays. By the conditional normal distribution: with R the correlations of the
+    /// earlier ones and r theirs with the next, r' R^-1 z and 1 - r' R^-1 r.
+    fn personal(
+        &self,
+        comparison: &Comparison,
+        score: &ExpectedScore,
+        edition: &ActualEdition,
+    ) -> Option<(f64, f64)> {
+        let personal = comparison.personal?;
+        let mut earlier = Vec::new();
+        for one in &comparison.earlier {
+            let says = self.says_at(comparison, score, edition, (one.since_ms, one.bin));
+            if let Some((mean, sd)) = says.and_then(|says| Some((says.mean, says.sd.filter(|sd| *sd > 0.0)?)))
+            {
+                earlier.push((days(one.since_ms), (one.index * 100.0 - mean) / sd));
+            }
+        }
+        if earlier.is_empty() {
+            return None;
+        }
+        let shared = |one: f64, other: f64| {
+            personal.lasting + personal.fading * (-(one - other).abs() / personal.fading_days).exp()
+        };
+        let row = |(nth, (at, _)): (usize, &(f64, f64))| {
+            let others = earlier.iter().enumerate();
+            others.map(|(other, (then, _))| if other == nth { 1.0 } else { shared(*at, *then) }).collect()
+        };
+        let correlations: Vec<Vec<f64>> = earlier.iter().enumerate().map(row).collect();
+        let with_next: Vec<f64> =
+            earlier.iter().map(|(at, _)| shared(*at, comparison.since_days())).collect();
+        let weights = solved(correlations, with_next.clone());
+        let deviation = weights.iter().zip(&earlier).map(|(weight, (_, z))| weight * z).sum();
+        let known: f64 = weights.iter().zip(&with_next).map(|(weight, r)| weight * r).sum();
+        Some((deviation, (1.0 - known).max(0.0).sqrt()))
+    }
+}
+
+/// The x of A x = b, by elimination; A is positive definite.
+fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    for pivot in 0..b.len() {
+        let (above, below) = a.split_at_mut(pivot + 1);
+        let pivot_row = &above[pivot];
+        for (n, row) in below.iter_mut().enumerate() {
+            let factor = row[pivot] / pivot_row[pivot];
+            row.iter_mut().zip(pivot_row).for_each(|(own, of_pivot)| *own -= factor * of_pivot);
+            b[pivot + 1 + n] -= factor * b[pivot];
+        }
+    }
+    for row in (0..b.len()).rev() {
+        let rest: f64 = (row + 1..b.len()).map(|column| a[row][column] * b[column]).sum();
+        b[row] = (b[row] - rest) / a[row][row];
+    }
+    b
 }
 
 #[derive(Clone, Copy)]

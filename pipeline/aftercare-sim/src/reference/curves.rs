@@ -1,5 +1,6 @@
 //! What each score is compared with, from its definition: whose score it is, on which curve, at which time.
 
+use aftercare_core::curve::personal::Coherence;
 use aftercare_core::documents::{CurveRules, PlanDocument};
 use jiff::Timestamp;
 
@@ -17,14 +18,33 @@ pub struct Comparison {
     pub since_ms: i64,
     /// The bin of that time; `None` beyond the last.
     pub bin: Option<i32>,
+    /// How one patient's deviations hang together, where the plan looks at them.
+    pub personal: Option<Coherence>,
+    /// The same patient's indices of the uploads before, with their places on the curve.
+    pub earlier: Vec<Earlier>,
+}
+
+/// An index of an earlier upload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Earlier {
+    /// From treatment to answer, ms.
+    pub since_ms: i64,
+    /// The bin of that time; `None` beyond the last.
+    pub bin: Option<i32>,
+    /// The index.
+    pub index: f64,
 }
 
 impl Comparison {
     /// From treatment to answer, days of 24 h.
     #[must_use]
     pub fn since_days(&self) -> f64 {
-        as_f64(self.since_ms) / 86_400_000.0
+        days(self.since_ms)
     }
+}
+
+pub(crate) fn days(since_ms: i64) -> f64 {
+    as_f64(since_ms) / 86_400_000.0
 }
 
 /// Procedure, instrument, plan of a composite.
@@ -37,6 +57,7 @@ pub(super) fn comparison(
     plan: &PlanDocument,
     instrument: &str,
     answered_at: i64,
+    before: &[(i64, f64)],
 ) -> Option<Comparison> {
     let rules = plan.curve.as_ref()?;
     let procedure = episodes.whole(episode, |s| s.procedure)?.to_owned();
@@ -45,15 +66,27 @@ pub(super) fn comparison(
     if since_ms < 0 {
         return None;
     }
-    let day = since_ms / 86_400_000;
-    let within = |edges: &[i32]| i64::from(edges[0]) <= day && day < i64::from(edges[1]);
-    let bin = rules.bin_edges_days.windows(2).position(within);
+    let bin = |since_ms: i64| {
+        let day = since_ms / 86_400_000;
+        let within = |edges: &[i32]| i64::from(edges[0]) <= day && day < i64::from(edges[1]);
+        let bin = rules.bin_edges_days.windows(2).position(within);
+        bin.map(|bin| i32::try_from(bin).expect("bins are few"))
+    };
+    let before = before.iter().filter(|(at, _)| *at >= treated_at);
     let plan = (instrument == "composite").then(|| plan.id.to_string());
     Some(Comparison {
         series: (procedure, instrument.to_owned(), plan),
         levels: levels(episode, episodes, rules, treated_at),
         since_ms,
-        bin: bin.map(|bin| i32::try_from(bin).expect("bins are few")),
+        bin: bin(since_ms),
+        personal: rules.personal,
+        earlier: before
+            .map(|(at, index)| Earlier {
+                since_ms: at - treated_at,
+                bin: bin(at - treated_at),
+                index: *index,
+            })
+            .collect(),
     })
 }
 

@@ -93,6 +93,12 @@ pub struct ExpectedScore {
     pub days_since_treatment: Option<f64>,
     /// Change since the score before, in smallest changes that matter.
     pub change_mcid: Option<f64>,
+    /// Mean of the own last scores.
+    pub level: Option<f64>,
+    /// Distance from it, in standard errors.
+    pub change_errors: Option<f64>,
+    /// Slope over 84 days, in standard errors.
+    pub trend_errors: Option<f64>,
     /// Exponentially weighted mean.
     pub ewma: Option<f64>,
     /// Mean over 28 days.
@@ -109,6 +115,10 @@ pub struct ExpectedScore {
     pub expected: Option<f64>,
     /// Its standard deviation.
     pub expected_sd: Option<f64>,
+    /// The index that earlier responses let expect, as it came out.
+    pub forecast: Option<f64>,
+    /// Its standard deviation.
+    pub forecast_sd: Option<f64>,
     /// The responses behind it.
     pub expected_n: Option<u32>,
     /// The cohort that it was compared with.

@@ -32,7 +32,8 @@ use aftercare_schemas::wire::{
 use serde::{Deserialize, Serialize};
 use sessions::SESSIONS;
 
-pub use curves::{Comparison, Series};
+pub(crate) use curves::days;
+pub use curves::{Comparison, Earlier, Series};
 use days::Days;
 pub use expected::{
     Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,

@@ -43,6 +43,16 @@ pub(super) fn as_f64(n: i64) -> f64 {
     n as f64
 }
 
+/// The slope of a line by least squares, over its standard error; for three points and more that are not of one time.
+pub(super) fn slope_in_errors(points: &[(f64, f64)], error: f64) -> Option<f64> {
+    let count = f64::from(u32::try_from(points.len()).ok().filter(|count| *count > 2)?);
+    let sum = |of: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>();
+    let (x, y) = (sum(&|p| p.0), sum(&|p| p.1));
+    let spread = count * sum(&|p| p.0 * p.0) - x * x;
+    let slope = (count * sum(&|p| p.0 * p.1) - x * y) / spread;
+    (spread > 1e-9).then(|| slope / (error / (spread / count).sqrt()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,7 +47,8 @@ pub(super) fn rows(
                 let id = format!("{episode}/{}/{instrument}", uploads[n].response.id);
                 if let Some(plan) = plan.filter(|_| score.index.is_some()) {
                     let at = score.answered_at;
-                    let comparison = comparison(episode, episodes, plan, &instrument, at);
+                    let before = course.before(n, &instrument);
+                    let comparison = comparison(episode, episodes, plan, &instrument, at, &before);
                     expected.comparisons.extend(comparison.map(|comparison| (id.clone(), comparison)));
                 }
                 expected.scores.insert(id, score);
@@ -99,6 +100,21 @@ impl<'a> Course<'a> {
             course.composites = (0..uploads.len()).filter_map(composite).collect();
         }
         course
+    }
+
+    /// The indices of the eight uploads before, with when they were answered.
+    fn before(&self, n: usize, instrument: &str) -> Vec<(i64, f64)> {
+        let of_last = |point: &&Point| (n.saturating_sub(8)..n).contains(&point.upload);
+        if instrument == "composite" {
+            return self.composites.iter().filter(of_last).map(|point| (point.at, point.value)).collect();
+        }
+        let Some(document) = self.library.instrument(instrument, None) else { return Vec::new() };
+        let points = self.points(instrument);
+        let index = |point: &Point| {
+            let (index, _) = self.index(instrument, document, self.baseline(points), point.value)?;
+            Some((point.at, index))
+        };
+        points.iter().filter(of_last).filter_map(index).collect()
     }
 
     fn points(&self, instrument: &str) -> &[Point] {
@@ -165,10 +181,41 @@ impl<'a> Course<'a> {
                 }
                 let so_far = up_to(n, points);
                 row.change_mcid = change(so_far, document, part);
+                self.stray(n, so_far, document, part, &mut row);
                 self.roll(so_far, &mut row);
             }
         }
         row
+    }
+
+    /// How far the newest score strays from the patient's own, by the error of measurement that the plan states.
+    fn stray(
+        &self,
+        n: usize,
+        so_far: &[Point],
+        document: &InstrumentDocument,
+        part: Option<&PlanInstrument>,
+        row: &mut ExpectedScore,
+    ) {
+        let error = part.and_then(|part| part.error);
+        let Some((error, treated_at)) = error.zip(self.episodes.treated_at(self.episode)) else { return };
+        let near = |point: &&Point| point.at >= treated_at + 7 * DAY_MS && point.upload + 8 >= n;
+        let points: Vec<&Point> = so_far.iter().filter(near).collect();
+        let Some((now, before)) = points.split_last().filter(|(now, _)| now.upload == n) else { return };
+        let values: Vec<f64> = before.iter().rev().take(4).map(|point| point.value).collect();
+        let count = f64::from(u32::try_from(values.len()).unwrap_or(u32::MAX));
+        if count > 0.0 {
+            let level = values.iter().sum::<f64>() / count;
+            let moved = up(document, now.value) - up(document, level);
+            row.level = Some(level);
+            row.change_errors = Some(moved / error / ((count + 1.0) / count).sqrt());
+        }
+        let recent: Vec<(f64, f64)> = points
+            .iter()
+            .filter(|point| point.at > now.at - 84 * DAY_MS)
+            .map(|point| (as_f64(point.at - treated_at) / as_f64(DAY_MS), up(document, point.value)))
+            .collect();
+        row.trend_errors = rolling::slope_in_errors(&recent, error);
     }
 
     fn score_all(&self, instrument: &str) -> Vec<Point> {
