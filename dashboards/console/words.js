@@ -3,7 +3,7 @@
 const RULES = {
   'below-expected': 'Below what is expected',
   'far-below-expected': 'Far below what is expected',
-  'rapid-decline': 'Rapid decline since the last upload',
+  'rapid-decline': 'Worse and worse over several responses',
   'self-harm-answer': 'An answer that cannot wait',
   'depression-screen': 'Depression screen positive',
   'severe-depression': 'Severe depression',
@@ -55,13 +55,14 @@ const METRICS = {
 };
 const UNITS = {
   'mm[Hg]': 'mmHg', '/min': 'per minute', Cel: '°C', 'mmol/L': 'mmol/l', 'L/min': 'l a minute', 'ng/mL': 'ng/ml', 'mg/g': 'mg/g', '%/d': '% a day', '1': '', d: 'days', h: 'hours',
-  min: 'minutes', s: 'seconds', '{score}': '', '{ACVPU}': '', '{dose}': '', '{steps}': '', '{mcid}': 'times the smallest change that matters',
+  min: 'minutes', s: 'seconds', '{score}': '', '{ACVPU}': '', '{dose}': '', '{steps}': '', '{mcid}': 'times the smallest change that matters', '{error}': 'standard errors of measurement',
 };
 const EVIDENCE = {
   slope_56d: 'Trend over 56 days', mean: 'Mean', min: 'Lowest', max: 'Highest', news2: 'Early warning score', adherence: 'Doses taken of those due',
   robust_z: 'Distance from the own median, in SDs', median_28d: 'Own median of 28 days', limit: 'Limit', sustained: 'For', from: 'From', to: 'To',
   within: 'Within', lowest: 'Range from', highest: 'Range to', sections_read: 'Sections read', duration: 'Length of the session', of_expected: 'Of expected',
-  answer_time_used: 'Time to answer that has passed',
+  forecast: 'Expected by the own earlier responses', forecast_sd: 'SD of that', level: 'Own level of the last responses', change_errors: 'Distance from the own level',
+  trend_errors: 'Trend over 84 days', answer_time_used: 'Time to answer that has passed',
 };
 const LABORATORY = { '11253-2': 'Tacrolimus' };
 const REASONS = {
