@@ -525,8 +525,8 @@ fn a_composite_may_be_of_the_parts_that_an_upload_has() {
         Some(two),
         "weights of the parts with an index, scaled up"
     );
-    assert_eq!(index("before", "composite"), 100.0);
-    assert_eq!(index("one", "composite"), index("one", "rose-dyspnea"));
+    assert_eq!(index("before", "composite").to_bits(), 100.0f64.to_bits());
+    assert_eq!(index("one", "composite").to_bits(), index("one", "rose-dyspnea").to_bits());
     assert_eq!(desk.score("none", "composite").reason, Some("no_baseline"));
 }
 
