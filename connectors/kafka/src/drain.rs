@@ -123,19 +123,6 @@ impl Drain {
         Ok(())
     }
 
-    /// Waits until the client has stopped what it read before. It fails an assertion, which ends the process, when a
-    /// partition is taken away (by the next assignment, or by closing) that it is still stopping for the last one. Its
-    /// thread works on orders in their order: it stops before it answers the first question, and notes that it has
-    /// before it answers the second.
-    fn settle(&self) -> Result<(), LogError> {
-        for _ in 0..2 {
-            self.consumer
-                .assignment()
-                .map_err(|e| LogError::Unavailable(format!("ask what is read: {e}")))?;
-        }
-        Ok(())
-    }
-
     /// The offsets (first, end) of a partition, asked of the broker.
     ///
     /// # Errors
