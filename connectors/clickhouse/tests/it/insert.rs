@@ -6,8 +6,8 @@ use aftercare_clickhouse::{Config, Fault, OutputTable, Retry, Store, StoreError}
 use aftercare_schemas::wire::Score;
 
 use crate::support::{
-    NEW_YEAR, all, client, examples, framed, late_reading, migrated, one, reading_receipt, receipt, run,
-    score, slices, store, version, window,
+    NEW_YEAR, all, client, examples, framed, late_reading, migrated, one, patient_store, reading_receipt,
+    receipt, run, score, slices, store, version, window,
 };
 
 #[tokio::test]
@@ -197,8 +197,8 @@ async fn a_batch_of_wild_clocks_is_one_insert() {
 
 #[tokio::test]
 async fn a_large_batch_without_partition_key_is_one_part() {
-    let store = migrated("one_part").await;
-    let client = client("one_part");
+    migrated("one_part").await;
+    let (store, client) = (patient_store("one_part"), client("one_part"));
     run(&client, "SYSTEM STOP MERGES receipts").await;
     // past the server's default block of about a million rows
     let records: Vec<Vec<u8>> = (1..=1_200_000_u64)

@@ -41,6 +41,14 @@ pub(crate) fn store(name: &str) -> Store {
     store_at(&SHARED.0, name)
 }
 
+/// A store of the shared server whose inserts may take long: a million rows are made by a build for tests, and the machine
+/// may have others to serve.
+pub(crate) fn patient_store(name: &str) -> Store {
+    let mut config = config_at(&SHARED.0, name);
+    config.insert_timeout = Duration::from_secs(300);
+    Store::connect(config)
+}
+
 pub(crate) fn store_at(server: &ClickHouseServer, name: &str) -> Store {
     Store::connect(config_at(server, name))
 }
