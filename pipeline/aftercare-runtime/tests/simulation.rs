@@ -148,8 +148,6 @@ fn run(broker: &MemoryBroker, seed: u64, faults: Faults, crashes: bool) {
 /// Everything that came out.
 fn actual(broker: &MemoryBroker) -> Actual {
     let mut actual = Actual::of_all_topics();
-    // What is said of moments and days needs ticks in time, and here they come at the end.
-    actual.vitals = None;
     let mut add = |topic, value: Option<&[u8]>| actual.add(topic, value).unwrap();
     for (_, record) in broker.records(CURVE_CONTRIBUTIONS, 0) {
         add("curve-contributions", record.value.as_deref());
@@ -166,6 +164,8 @@ fn actual(broker: &MemoryBroker) -> Actual {
     for partition in 0..PARTITIONS {
         late::compute_again(broker, partition, &Library::builtin(), &mut actual);
     }
+    // What is said of moments and days needs ticks in time, and here they come at the end.
+    actual.vitals = None;
     actual
 }
 

@@ -219,6 +219,8 @@ pub struct Actual {
     pub reviews: Rows<ReviewKey, ExpectedReview>,
     /// Alerts by alert id.
     pub alerts: Rows<String, ActualAlert>,
+    /// Every alert was read: one that is not here is missing.
+    pub has_all_alerts: bool,
     /// Version and revision of every row of each alert, by version.
     pub alert_rows: BTreeMap<String, Vec<(u64, i32)>>,
     /// Windows.
@@ -250,7 +252,7 @@ impl Actual {
     pub fn of_all_topics() -> Self {
         let (contributions, ledger, vitals) =
             (Some(Vec::new()), Some(Rows::default()), Some(Rows::default()));
-        Self { contributions, ledger, vitals, ..Self::default() }
+        Self { contributions, ledger, vitals, has_all_alerts: true, ..Self::default() }
     }
 
     /// Takes a record of an output topic (named without prefix; of dead letters `value` is what their header

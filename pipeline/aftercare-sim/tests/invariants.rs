@@ -494,3 +494,23 @@ fn windows_are_those_of_the_rules() {
         assert_eq!((window.min, window.max), (stats.min, stats.max));
     }
 }
+
+#[test]
+fn an_answer_that_is_not_heard_is_found() {
+    // In which worlds somebody answers so is a matter of the seed.
+    let mut reference = Reference::default();
+    let settings = Settings { patients: 400, wearers_permille: 0, home_permille: 0, ..Settings::default() };
+    for record in World::new(settings) {
+        reference.add(record.topic, &record.key, Some(&record.value), None);
+    }
+    let expected = reference.finish(&Library::builtin());
+    let heard = expected.alerts.len();
+    assert!(
+        heard > 0 && expected.alerts.iter().all(|id| id.contains("/self-harm-answer/")),
+        "{:?}",
+        expected.alerts
+    );
+    let unheard = invariants::check_all(&expected, &Actual::of_all_topics());
+    let unheard = unheard.iter().filter(|v| v.invariant == invariants::NO_ANSWER_GOES_UNHEARD).count();
+    assert_eq!(unheard, heard);
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::actual::{Actual, ActualAlert};
+use crate::reference::Expected;
 
 use super::{Violation, violation};
 
@@ -11,6 +12,17 @@ use super::{Violation, violation};
 pub const NO_ALERT_TWICE_PER_ONSET: &str = "NoAlertTwicePerOnset";
 /// A live critical alert is answered, or it was escalated, or there is still time.
 pub const CRITICAL_IS_ANSWERED_OR_ESCALATED: &str = "CriticalIsAnsweredOrEscalated";
+
+/// Each answer that can't wait has its alert.
+pub const NO_ANSWER_GOES_UNHEARD: &str = "NoAnswerGoesUnheard";
+
+pub(super) fn check_answered(expected: &Expected, actual: &Actual) -> Vec<Violation> {
+    let missing = expected.alerts.iter().filter(|id| actual.alerts.get(id).is_none());
+    let missing = missing.filter(|_| actual.has_all_alerts);
+    missing
+        .map(|id| violation(NO_ANSWER_GOES_UNHEARD, "an answer that can't wait has no alert", id))
+        .collect()
+}
 
 pub(super) fn check_onsets(actual: &Actual) -> Vec<Violation> {
     let wrong = |what: &str, id: &String| violation(NO_ALERT_TWICE_PER_ONSET, what, id);

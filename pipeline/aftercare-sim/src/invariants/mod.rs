@@ -14,7 +14,7 @@ use std::fmt;
 use crate::actual::{Actual, Run};
 use crate::reference::{Expected, READINGS};
 
-pub use alerts::{CRITICAL_IS_ANSWERED_OR_ESCALATED, NO_ALERT_TWICE_PER_ONSET};
+pub use alerts::{CRITICAL_IS_ANSWERED_OR_ESCALATED, NO_ALERT_TWICE_PER_ONSET, NO_ANSWER_GOES_UNHEARD};
 pub use curves::{CONTRIBUTIONS_EQUAL_SCORES, EDITIONS_EQUAL_CONTRIBUTIONS};
 pub use ledger::{
     ENTRIES_EXPLAIN_THEMSELVES, JOURNAL_BALANCES, LEDGER_EQUALS_REFERENCE, NO_SLOT_PAID_TWICE,
@@ -49,7 +49,7 @@ impl fmt::Display for Violation {
 pub type Invariant = fn(&Expected, &Actual) -> Vec<Violation>;
 
 /// All statements about a single run, by name.
-pub const ALL: [(&str, Invariant); 19] = [
+pub const ALL: [(&str, Invariant); 20] = [
     (COMMITTED_IMPLIES_WRITTEN, committed_implies_written),
     (EVERY_RECORD_HAS_ONE_OUTCOME, every_record_has_one_outcome),
     (EVERY_RECEIPT_EQUALS_REFERENCE, every_receipt_equals_reference),
@@ -62,6 +62,7 @@ pub const ALL: [(&str, Invariant); 19] = [
     (NO_READING_COUNTED_TWICE, readings::check_counts),
     (EVERY_VITAL_EQUALS_REFERENCE, vitals::check),
     (NO_ALERT_TWICE_PER_ONSET, |_, actual| alerts::check_onsets(actual)),
+    (NO_ANSWER_GOES_UNHEARD, alerts::check_answered),
     (CRITICAL_IS_ANSWERED_OR_ESCALATED, |_, actual| alerts::check_answers(actual)),
     (LEDGER_EQUALS_REFERENCE, ledger::check_reference),
     (NO_SLOT_PAID_TWICE, ledger::check_slots),

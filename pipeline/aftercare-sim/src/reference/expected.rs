@@ -1,6 +1,6 @@
 //! What must come out of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_core::documents::CurveRules;
 
@@ -41,6 +41,8 @@ pub struct Expected {
     pub windows: BTreeMap<WindowKey, ExpectedWindow>,
     /// Episodes under a contract, as far as facts decide without curves.
     pub accounts: Vec<Account>,
+    /// Alerts that must have been raised: those of single answers, by alert id.
+    pub alerts: BTreeSet<String>,
     /// What vital signs add up to, by id, as if no reading had come too late.
     pub vitals: BTreeMap<String, ExpectedVital>,
     /// Counts of readings, by patient and device.

@@ -7,6 +7,7 @@
 //! Records may be added in any order, with one exception: of several records with the same identity and other content
 //! the first one counts, so those must be added in the order in which the log has them.
 
+mod alerts;
 mod curves;
 mod days;
 mod decimals;
@@ -188,6 +189,7 @@ impl Reference {
             scores::rows(patient_id, &episodes, &uploads, library, &mut expected);
             let accounts = ledger::accounts(&episodes, &uploads, &facts, library, &self.limits, &expected);
             expected.accounts.extend(accounts);
+            alerts::of_answers(&episodes, &uploads, library, &mut expected.alerts);
             let reviews = reviews.remove(patient_id).unwrap_or_default();
             sessions::attribute(patient_id, reviews, &episodes, &mut expected);
             everyone.insert(patient_id.as_str(), episodes);

@@ -19,7 +19,8 @@ fn write_giant(stack: &Stack, topic: &str, partition: i32, records: usize) {
         (text("compression.type"), text("zstd")),
         (text("message.max.bytes"), text("250000000")),
         (text("batch.size"), text("250000000")),
-        (text("linger.ms"), text("1000")),
+        // Until it is flushed.
+        (text("linger.ms"), text("60000")),
     ];
     let writer = Cluster { extra, ..stack.cluster() }.writer().unwrap();
     let value = vec![0; BYTES / records];

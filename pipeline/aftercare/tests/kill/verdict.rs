@@ -109,7 +109,6 @@ impl Oracle {
             (found.editions.len(), "cohorts in editions"),
             (windows.len(), "windows"),
             (readings.len(), "devices' counts"),
-            (self.late.len(), "late readings"),
             (reviews.len(), "reviews"),
             (
                 self.expected.vitals.keys().filter(|id| id.contains("/baseline/")).count(),
@@ -120,9 +119,10 @@ impl Oracle {
             (of("claim"), "claims"),
             (found.alerts.iter().count(), "alerts"),
         ];
+        let late = self.late.len();
         let nothing = compared.iter().find(|(n, _)| *n == 0);
         assert!(nothing.is_none(), "no {}: {compared:?}", nothing.unwrap().1);
-        compared.map(|(n, what)| format!("{n} {what}")).join(", ")
+        format!("{}, {late} late readings", compared.map(|(n, what)| format!("{n} {what}")).join(", "))
     }
 }
 
