@@ -126,7 +126,8 @@ mod tests {
                 assert_eq!(Cohort::parse(procedure, cohort.name(cohort.depth())), Some(cohort.clone()));
                 let named = CohortLevel::ALL.map(|level| cohort.characteristic(level));
                 let (mut named, mut given) = (named.to_vec(), levels.to_vec());
-                (named.sort_unstable(), given.sort_unstable());
+                named.sort_unstable();
+                given.sort_unstable();
                 assert_eq!(named, given);
                 assert!(cohort.characteristic(CohortLevel::Sex).is_none_or(|sex| sex == "female"));
                 assert!(cohort.characteristic(CohortLevel::AgeBand).is_none_or(|band| band == "60-69"));
