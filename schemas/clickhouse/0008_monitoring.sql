@@ -27,7 +27,7 @@ HAVING patients >= 10;
 -- The share of patients below 90 % of what was expected of them, by their last answer in the range, beside the share of all
 -- patients of the procedure and the limits that chance alone passes with 2.5 % and 0.1 % on each side: exact binomial
 -- limits, straight between their steps (Spiegelhalter 2005, appendix A.1.1). Each patient counts once: many answers of one
--- are not many patients.
+-- are not many patients. A group is above or below where so many, or so few, have at most that probability exactly.
 CREATE OR REPLACE VIEW analyst_funnel DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     (n, p, masses, sums) -> arrayFirstIndex(sum -> sum > p, sums) AS step,
@@ -44,14 +44,16 @@ SELECT
     if(is_open, limit_at(patients, 0.025, masses, sums), NULL) AS low_95_share,
     if(is_open, limit_at(patients, 0.975, masses, sums), NULL) AS high_95_share,
     if(is_open, limit_at(patients, 0.999, masses, sums), NULL) AS high_998_share,
-    multiIf(NOT is_open, 'within', below_share > high_998_share, 'far above', below_share > high_95_share, 'above', below_share < low_998_share, 'far below', below_share < low_95_share, 'below', 'within') AS place
+    multiIf(NOT is_open, 'within', as_many <= 0.001, 'far above', as_many <= 0.025, 'above', as_few <= 0.001, 'far below', as_few <= 0.025, 'below', 'within') AS place
 FROM
 (
     SELECT
         *,
         target_share > 0 AND target_share < 1 AS is_open,
         arrayMap(k -> exp(lgamma(patients + 1) - lgamma(k + 1) - lgamma(patients - k + 1) + k * log(target_share) + (patients - k) * log(1 - target_share)), range(patients + 1)) AS masses,
-        arrayCumSum(masses) AS sums
+        arrayCumSum(masses) AS sums,
+        arraySum(arraySlice(masses, 1, toUInt64(round(below_share * patients)) + 1)) AS as_few,
+        arraySum(arraySlice(masses, toUInt64(round(below_share * patients)) + 1)) AS as_many
     FROM
     (
         SELECT

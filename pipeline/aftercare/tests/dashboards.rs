@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use aftercare_core::monitor::funnel_limits;
+use aftercare_core::monitor::{Place, funnel_limits, funnel_place};
 use metrics::{metrics_in, unknown_in};
 use panel::Panel;
 use server::Server;
@@ -90,6 +90,14 @@ fn the_limits_of_the_funnel_are_those_of_the_rule() {
     for row in rows {
         let number = |name: &str| row[name].as_f64().unwrap();
         let n = u32::try_from(row["n"].as_u64().unwrap()).unwrap();
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number of patients"
+        )]
+        let events = (number("below_share") * f64::from(n)).round() as u32;
+        let place = funnel_place(number("target_share"), n, events, 0.025).unwrap();
+        assert_eq!(row["place"] == "within", place == Place::Within, "{row}");
         for (tail, low, high) in
             [(0.025, "low_95_share", "high_95_share"), (0.001, "low_998_share", "high_998_share")]
         {

@@ -159,7 +159,25 @@ fn documents_are_published_checked_and_hold_for_a_system_that_runs() {
         let counts = sql(&stack, compared);
         (!counts.starts_with("0\t") && counts.ends_with("\t0")).then_some(())
     });
+    it_says_whose_patients_differ(&stack);
     let settled = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stdout));
     assert!(serve.stop(Duration::from_secs(15)).success(), "{}", serve.log_tail());
+}
+
+fn it_says_whose_patients_differ(stack: &Stack) {
+    let which = ["monitor", "--procedure", "pci-des", "--instrument", "phq-2", "--from-day", "0"];
+    let range = ["--from", "2020-01", "--to", "2099-12", "--patients-min", "1"];
+    let out = stack.run(&[&which[..], &range].concat());
+    let said = String::from_utf8(out.stdout).unwrap();
+    eprintln!("{said}");
+    assert!(matches!(out.status.code(), Some(0 | 4)), "{}", String::from_utf8_lossy(&out.stderr));
+    let sum: u32 = said
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap())
+        .sum();
+    let patients = "SELECT uniqExact(patient_id) FROM scores_current WHERE instrument = 'phq-2' AND procedure = 'pci-des' \
+                    AND expected IS NOT NULL AND index IS NOT NULL AND clinician_id IS NOT NULL FORMAT TSV";
+    assert_eq!(sum.to_string(), sql(stack, patients), "each patient once");
 }

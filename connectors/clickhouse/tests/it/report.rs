@@ -1,6 +1,6 @@
 //! What people ask first.
 
-use aftercare_clickhouse::OutputTable;
+use aftercare_clickhouse::{Judged, Monitored, OutputTable};
 use aftercare_schemas::codec;
 use aftercare_schemas::wire::CurveEdition;
 
@@ -139,4 +139,51 @@ async fn alerts_that_stand_and_the_newest_edition_of_a_curve() {
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let mean = bin.sum_hundredths as f64 / bin.n as f64 / 100.0;
     assert!((point.mean - mean).abs() < 1e-9 && point.quantiles.len() == bin.quantiles_hundredths.len());
+}
+
+#[tokio::test]
+async fn of_each_patient_the_first_judged_answer_after_a_day_counts() {
+    let store = migrated("report_judged").await;
+    let mut records = Vec::new();
+    // patient, day, index, expected, clinician
+    for (n, (patient, day, index, expected, clinician)) in (1_u64..).zip([
+        ("p1", 40.0, 80.0, Some(100.0), Some("c1")),
+        ("p1", 31.0, 85.0, Some(110.0), Some("c2")),
+        ("p1", 10.0, 20.0, Some(100.0), Some("c1")),
+        ("p2", 35.0, 120.0, Some(105.0), Some("c1")),
+        ("p2", 30.0, 119.0, None, Some("c1")),
+        ("p3", 33.0, 99.0, Some(100.0), None),
+        ("p4", 400.0, 99.0, Some(100.0), Some("c1")),
+    ]) {
+        let id = format!("s{n}");
+        let mut row = score(version(1, n), &id, patient);
+        #[allow(clippy::cast_possible_truncation, reason = "whole days")]
+        let after = day as i64 * 86_400_000;
+        (row.answered_at, row.days_since_treatment) = (NEW_YEAR + after, Some(day));
+        (row.index, row.expected, row.expected_sd) = (Some(index), expected, expected.map(|_| 12.5));
+        row.clinician_id = clinician;
+        records.push(framed("scores", &row));
+    }
+    assert!(store.insert(OutputTable::Scores, &slices(&records)).await.is_ok());
+    let asked = Monitored {
+        by: "clinician_id",
+        procedure: "coronary-stent",
+        instrument: "saq-7",
+        from_day: 30,
+        from: NEW_YEAR,
+        to: NEW_YEAR + 365 * 86_400_000,
+    };
+    let judged = |group: &str, index, expected| Judged {
+        group: group.to_owned(),
+        index,
+        expected,
+        expected_sd: Some(12.5),
+    };
+    let found = store.judged(&asked).await.unwrap();
+    assert_eq!(
+        found,
+        [judged("c2", 85.0, 110.0), judged("c1", 120.0, 105.0)],
+        "in the order of their answers"
+    );
+    assert_eq!(store.judged(&Monitored { procedure: "x' OR '1", ..asked }).await.unwrap(), []);
 }

@@ -22,21 +22,54 @@ pub fn funnel_limits(target: f64, n: u32, tail: f64) -> Option<Limits> {
     usable.then(|| Limits { lower: limit(target, n, tail), upper: limit(target, n, 1.0 - tail) })
 }
 
-fn limit(target: f64, n: u32, p: f64) -> f64 {
+/// Where a group lies against what chance alone gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// So few are rarer than the tail.
+    Below,
+    /// Chance explains it.
+    Within,
+    /// So many are rarer than the tail.
+    Above,
+}
+
+/// Whether chance alone gives as few as `events` of `n` patients, or as many, with a probability of at most `tail`. Near
+/// the limits this is stricter than the line between the steps, and never calls out more than the tail. `None` as for
+/// [`funnel_limits`], and where there are more events than patients.
+pub fn funnel_place(target: f64, n: u32, events: u32, tail: f64) -> Option<Place> {
+    funnel_limits(target, n, tail).filter(|_| events <= n)?;
+    let mass = masses(target, n);
+    let as_few: f64 = (0..=events).map(&mass).sum();
+    let as_many: f64 = (events..=n).map(&mass).sum();
+    Some(match (as_few <= tail, as_many <= tail) {
+        (true, _) => Place::Below,
+        (_, true) => Place::Above,
+        _ => Place::Within,
+    })
+}
+
+/// The probability of so many events among `n`.
+fn masses(target: f64, n: u32) -> impl Fn(u32) -> f64 {
     let (size, odds) = (f64::from(n), libm::log(target) - libm::log1p(-target));
     let whole = libm::lgamma(size + 1.0) + size * libm::log1p(-target);
+    move |r| {
+        let (events, others) = (f64::from(r), size - f64::from(r));
+        libm::exp(whole - libm::lgamma(events + 1.0) - libm::lgamma(others + 1.0) + events * odds)
+    }
+}
+
+fn limit(target: f64, n: u32, p: f64) -> f64 {
+    let (size, mass) = (f64::from(n), masses(target, n));
     let mut below = 0.0;
     for r in 0..n {
-        let (events, others) = (f64::from(r), f64::from(n - r));
-        let ways = libm::lgamma(events + 1.0) + libm::lgamma(others + 1.0);
-        let here = libm::exp(whole - ways + events * odds);
+        let here = mass(r);
         if below + here > p {
-            return ((events - (below + here - p) / here) / size).max(0.0);
+            return ((f64::from(r) - (below + here - p) / here) / size).max(0.0);
         }
         below += here;
     }
     // All that is left of the probability is that of n events.
-    let here = libm::exp(size * libm::log(target));
+    let here = mass(n);
     ((size - (1.0 - p).min(here) / here) / size).clamp(0.0, 1.0)
 }
 
@@ -65,6 +98,18 @@ mod tests {
         let ten = funnel_limits(0.5, 10, 0.025).unwrap();
         let step = (56.0 / 1024.0 - 0.025) / (45.0 / 1024.0);
         assert!(near(ten.lower, (2.0 - step) / 10.0), "{ten:?}");
+    }
+
+    #[test]
+    fn who_is_called_out_is_rarer_than_the_tail() {
+        // One of one, where four in ten are: the line between the steps lies below it, chance does not.
+        assert!(funnel_limits(0.4, 1, 0.025).unwrap().upper < 1.0);
+        assert_eq!(funnel_place(0.4, 1, 1, 0.025), Some(Place::Within));
+        // Ten, target one half: P(R <= 1) = P(R >= 9) = 11 / 1024, P(R <= 2) = 56 / 1024.
+        let places = [1, 2, 8, 9].map(|events| funnel_place(0.5, 10, events, 0.025).unwrap());
+        assert_eq!(places, [Place::Below, Place::Within, Place::Within, Place::Above]);
+        assert_eq!(funnel_place(0.5, 10, 11, 0.025), None);
+        assert_eq!(funnel_place(0.0, 10, 1, 0.025), None);
     }
 
     #[test]
@@ -101,6 +146,12 @@ mod tests {
                 here *= f64::from(n - r) / f64::from(r + 1) * target / (1.0 - target);
             }
             prop_assert!(low <= tail + 1e-9 && high <= tail + 1e-9, "{low} {high} {limits:?}");
+            let places: Vec<_> = (0..=n).map(|r| funnel_place(target, n, r, tail).unwrap()).collect();
+            let within = |r: u32| {
+                let share = f64::from(r) / f64::from(n);
+                limits.lower <= share && share <= limits.upper
+            };
+            prop_assert!((0..=n).zip(&places).all(|(r, place)| *place == Place::Within || !within(r)));
         }
     }
 }

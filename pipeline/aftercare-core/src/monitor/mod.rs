@@ -9,5 +9,5 @@ mod funnel;
 mod risk;
 
 pub use cusum::{Cusum, Point, weight};
-pub use funnel::{Limits, funnel_limits};
+pub use funnel::{Limits, Place, funnel_limits, funnel_place};
 pub use risk::{calibrate, risk_below};

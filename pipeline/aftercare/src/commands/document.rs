@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::documents::{self, Offered};
-use crate::wiring::{print, say, wall_clock};
+use crate::wiring::{print, wall_clock};
 
 /// Look at the documents of a running system (instruments, plans, alert policies, contracts, curves), and publish new
 /// versions. They hold for what comes after them, without a build or a restart; what was judged before stays, until what
@@ -48,18 +48,8 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
         Offered::new(kind, text).with_context(|| format!("read {}", file.display()))
     };
     let offered: Vec<Offered> = files.iter().map(read).collect::<anyhow::Result<_>>()?;
-    match documents::offer(&cluster, offered, wall_clock())? {
-        Ok(published) => {
-            for (kind, id, version) in published {
-                print(format_args!("published {kind} {id} {version}"));
-            }
-            Ok(Outcome::Done)
-        }
-        Err(problems) => {
-            for problem in &problems {
-                say(format_args!("{problem}"));
-            }
-            bail!("nothing is published: {} problems", problems.len())
-        }
+    for (kind, id, version) in documents::offer(&cluster, offered, wall_clock())? {
+        print(format_args!("published {kind} {id} {version}"));
     }
+    Ok(Outcome::Done)
 }

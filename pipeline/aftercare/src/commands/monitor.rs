@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use aftercare_clickhouse::{Judged, Monitored, Store};
-use aftercare_core::monitor::{Cusum, Point, calibrate, funnel_limits, risk_below};
+use aftercare_core::monitor::{
+    Cusum, Limits, Place, Point, calibrate, funnel_limits, funnel_place, risk_below,
+};
 use aftercare_core::month::Month;
 use anyhow::Context;
 
@@ -14,7 +16,8 @@ use crate::wiring::print;
 const EXPLANATION: &str = "\
 Of each patient one answer counts: the first from --from-day on. It is below the expected if the index is under 90 % of \
 what the patient's own cohort had at that time. The share of such patients of each group stands beside that of all, with \
-the limits that chance alone passes with 2.5 % on each side (exact binomial limits, Spiegelhalter 2005). `worse` and \
+the limits that chance alone passes with 2.5 % on each side (exact binomial limits, Spiegelhalter 2005); a group is above or \
+below where the exact probability of so many, or so few, is at most that. `worse` and \
 `better` are risk-adjusted CUSUMs (Steiner and others 2000) over the patients in the order of their answers: each patient's \
 risk is that of their own cohort's spread, all risks together being those that happened. A chart notices odds twice as \
 high, or half as high, and signals where it reaches --limit; it begins anew then. Both say that chance does not explain a \
@@ -122,7 +125,8 @@ struct Group {
     below: u32,
     /// Patients below the expected if theirs were no worse than all.
     expected: f64,
-    limits: Option<(f64, f64)>,
+    limits: Option<Limits>,
+    place: Place,
     worse: Vec<Point>,
     better: Vec<Point>,
 }
@@ -144,12 +148,14 @@ fn groups(answers: &[Judged], worse: Cusum, better: Cusum) -> BTreeMap<&str, Gro
     }
     let group = |outcomes: Vec<(f64, bool)>| {
         let patients = outcomes.len();
-        let limits = u32::try_from(patients).ok().and_then(|n| funnel_limits(share, n, TAIL));
+        let n = u32::try_from(patients).unwrap_or(u32::MAX);
+        let below = outcomes.iter().map(|(_, below)| u32::from(*below)).sum();
         Group {
             patients,
-            below: outcomes.iter().map(|(_, below)| u32::from(*below)).sum(),
+            below,
             expected: outcomes.iter().map(|(risk, _)| risk).sum(),
-            limits: limits.map(|limits| (limits.lower, limits.upper)),
+            limits: funnel_limits(share, n, TAIL),
+            place: funnel_place(share, n, below, TAIL).unwrap_or(Place::Within),
             worse: worse.chart(outcomes.iter().copied()),
             better: better.chart(outcomes),
         }
@@ -163,10 +169,10 @@ impl Group {
     }
 
     fn place(&self) -> &'static str {
-        match self.limits {
-            Some((_, upper)) if self.share() > upper => "above",
-            Some((lower, _)) if self.share() < lower => "below",
-            _ => "within",
+        match self.place {
+            Place::Above => "above",
+            Place::Below => "below",
+            Place::Within => "within",
         }
     }
 
@@ -175,12 +181,12 @@ impl Group {
     }
 
     fn is_out(&self) -> bool {
-        self.place() != "within" || self.signals() > 0
+        self.place != Place::Within || self.signals() > 0
     }
 
     fn line(&self, name: &str) -> String {
-        let limits = self.limits.map_or(String::from("–"), |(lower, upper)| {
-            format!("{:.1} – {:.1} %", 100.0 * lower, 100.0 * upper)
+        let limits = self.limits.map_or(String::from("–"), |limits| {
+            format!("{:.1} – {:.1} %", 100.0 * limits.lower, 100.0 * limits.upper)
         });
         let last = |chart: &[Point]| chart.last().map_or(0.0, |point| point.value);
         format!(
@@ -220,8 +226,7 @@ mod tests {
         assert_eq!((one.patients, one.below, two.patients, two.below), (60, 15, 200, 5));
         let expected: f64 = groups.values().map(|group| group.expected).sum();
         assert!((expected - 20.0).abs() < 1e-9, "as many as happened: {expected}");
-        let limits = funnel_limits(20.0 / 263.0, 60, 0.025).unwrap();
-        assert_eq!(one.limits, Some((limits.lower, limits.upper)));
+        assert_eq!(one.limits, funnel_limits(20.0 / 263.0, 60, 0.025));
         assert_eq!((one.place(), two.place(), groups["c-few"].place()), ("above", "below", "within"));
         assert!(one.worse.iter().any(|point| point.signals) && !one.better.iter().any(|point| point.signals));
         assert!(two.better.iter().any(|point| point.signals) && two.is_out());

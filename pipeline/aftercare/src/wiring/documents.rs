@@ -12,6 +12,8 @@ use aftercare_stream::position::TopicId;
 use anyhow::{Context, bail};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::wiring::say;
+
 /// The kinds of documents that are read; what is of another kind is kept by nobody.
 const KINDS: [&str; 7] = [ALERT_POLICY, CONTRACT, CURVE, INSTRUMENT, PLAN, REVIEW_RULE, VITALS];
 
@@ -103,13 +105,9 @@ impl Offered {
     }
 }
 
-/// Publishes documents if each is without fault and fits those that the cluster has, and names those that were new.
-/// `Err`: the problems, with nothing published.
-pub(crate) fn offer(
-    cluster: &Cluster,
-    offered: Vec<Offered>,
-    now: i64,
-) -> anyhow::Result<Result<Vec<DocumentKey>, Vec<String>>> {
+/// Publishes documents if each is without fault and fits those that the cluster has, and names those that were new. Else
+/// says what is wrong with them, and publishes nothing.
+pub(crate) fn offer(cluster: &Cluster, offered: Vec<Offered>, now: i64) -> anyhow::Result<Vec<DocumentKey>> {
     let known = published(cluster)?;
     let mut library = Library::default();
     learn_all(cluster, &mut Drain::open(cluster, &[])?, &mut library)?;
@@ -122,12 +120,13 @@ pub(crate) fn offer(
     let unfit = library.check().into_iter().filter(|problem| !before.contains(problem));
     problems.extend(unfit.map(|problem| problem.to_string()));
     if !problems.is_empty() {
-        return Ok(Err(problems));
+        problems.iter().for_each(|problem| say(format_args!("{problem}")));
+        bail!("nothing is published: {} problems", problems.len());
     }
     let new = offered.into_iter().filter(|offered| !known.contains(&offered.key));
     let new: Vec<_> = new.map(|offered| (offered.key, offered.text)).collect();
     publish(cluster, &new, now)?;
-    Ok(Ok(new.into_iter().map(|(key, _)| key).collect()))
+    Ok(new.into_iter().map(|(key, _)| key).collect())
 }
 
 /// Writes the documents.
