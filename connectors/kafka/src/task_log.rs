@@ -114,7 +114,9 @@ impl KafkaTaskLog {
             .set("transaction.timeout.ms", "60000")
             // Reports of what went well would fill a queue that nobody needs and make each commit wait for it.
             .set("delivery.report.only.error", "true")
-            .set("linger.ms", "1")
+            // Nobody sees a row before its transaction ends, which sends what is left at once: until then a batch may
+            // fill, or the client would look after each of a dozen topics every millisecond.
+            .set("linger.ms", "20")
             // The default makes a transaction that is begun right after a commit wait 100 ms.
             .set("retry.backoff.ms", "2")
             .set("retry.backoff.max.ms", "50")

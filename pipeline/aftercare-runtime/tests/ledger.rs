@@ -396,7 +396,12 @@ fn a_session_of_another_clinician_with_the_same_id_is_a_conflict_and_changes_no_
     records.iter().for_each(|record| desk.append(record));
     desk.settle(0);
     let before = desk.rows();
-    let verdicts = records.iter().filter(|record| record.topic == "session-verdicts");
+    // one that began before the world's end and ended after it waits
+    let has_ended = |record: &&SimRecord| {
+        let said = codec::decode::<wire::SessionVerdict<'_>>("session-verdicts", Some(&record.value), None);
+        said.unwrap().ended_at <= settings(5).end().0
+    };
+    let verdicts = records.iter().filter(|record| record.topic == "session-verdicts").filter(has_ended);
     for verdict in verdicts.clone() {
         for revision in [1, 2] {
             desk.append(&of_another(verdict, revision));

@@ -10,7 +10,8 @@ use aftercare_stream::changelog::CorruptState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{DeviceNo, ENCODING, PatientNo};
+use super::codec::ENCODING;
+use super::{DeviceNo, PatientNo};
 
 /// How many windows of a series stay live behind its newest, and for how many window lengths by tick: 3 hours, and then
 /// until their whole hour ends. (An hour's windows end together, so that what is left of it can be summed up at once.)

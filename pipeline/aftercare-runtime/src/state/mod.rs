@@ -5,6 +5,7 @@
 
 mod books;
 mod clinicians;
+mod codec;
 mod cohorts;
 mod device;
 #[cfg(test)]
@@ -27,18 +28,17 @@ use aftercare_core::warranty::{Closings, LedgerBook};
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use books::{Book, Books, Shelf};
 pub(crate) use clinicians::{ClinicianNo, Clinicians};
+pub(crate) use codec::encode_value;
+use codec::{decode_value, versioned};
 use cohorts::Cohorts;
 pub(crate) use cohorts::{Contributed, leaf};
 pub(crate) use device::{Device, LIVE_WINDOWS, ReadingOutcome, Series, Tally, Window, WindowKey};
 pub(crate) use held::{Held, HeldFor};
 pub(crate) use meta::Meta;
-
-/// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
-const ENCODING: u8 = 3;
 
 /// How many wearers' memory is touched ahead.
 pub(crate) const WARM_WEARERS: usize = 16;
@@ -424,28 +424,11 @@ struct PatientValue<'a> {
     devices: std::borrow::Cow<'a, [DeviceNo]>,
 }
 
-pub(crate) fn encode_value<T: Serialize>(value: &T, out: &mut Vec<u8>) {
-    out.push(ENCODING);
-    postcard::to_io(value, out).expect("writing to memory does not fail");
-}
-
-fn decode_value<T: DeserializeOwned>(value: &[u8], what: &str) -> Result<T, CorruptState> {
-    postcard::from_bytes(versioned(value, what)?).map_err(|e| CorruptState(format!("{what}: {e}")))
-}
-
-fn versioned<'a>(value: &'a [u8], what: &str) -> Result<&'a [u8], CorruptState> {
-    match value.split_first() {
-        Some((&ENCODING, rest)) => Ok(rest),
-        Some((other, _)) => Err(CorruptState(format!("{what}: encoding {other} is not known to this build"))),
-        None => Err(CorruptState(format!("{what}: empty"))),
-    }
-}
-
 impl PatientEntry {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let head = PatientValue { id: (&*self.id).into(), devices: (&*self.devices).into() };
         encode_value(&head, out);
-        postcard::to_io(&self.patient, out).expect("writing to memory does not fail");
+        codec::append(&self.patient, out);
     }
 
     fn decode(value: &[u8]) -> Result<Self, CorruptState> {
