@@ -129,15 +129,16 @@ fn check(value: &[u8]) -> u32 {
 
 /// How many bytes of both agree at their beginning.
 fn prefix(one: &[u8], other: &[u8]) -> usize {
-    let (chunks, others) = (one.chunks_exact(STRIDE), other.chunks_exact(STRIDE));
-    let whole = STRIDE * chunks.zip(others).take_while(|(one, other)| one == other).count();
+    let (strides, others) = (one.as_chunks::<STRIDE>().0, other.as_chunks::<STRIDE>().0);
+    let whole = STRIDE * strides.iter().zip(others).take_while(|(one, other)| one == other).count();
     whole + one[whole..].iter().zip(&other[whole..]).take_while(|(one, other)| one == other).count()
 }
 
 /// How many bytes of both agree at their end.
 fn suffix(one: &[u8], other: &[u8]) -> usize {
-    let (chunks, others) = (one.rchunks_exact(STRIDE), other.rchunks_exact(STRIDE));
-    let whole = STRIDE * chunks.zip(others).take_while(|(one, other)| one == other).count();
+    let (strides, others) = (one.as_rchunks::<STRIDE>().1, other.as_rchunks::<STRIDE>().1);
+    let strides = strides.iter().rev().zip(others.iter().rev());
+    let whole = STRIDE * strides.take_while(|(one, other)| one == other).count();
     let (one, other) = (&one[..one.len() - whole], &other[..other.len() - whole]);
     whole + one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
 }
