@@ -463,9 +463,15 @@ impl<L: TaskLog> Task<L> {
         };
         row.parts.sort_by_key(|part| part.name);
         self.write_vital(no, &row)?;
-        let Some(News2At { measured_at, news2 }) = found else { return Ok(()) };
-        let (score, any_three) = (news2.score, news2.any_three());
-        self.follow_vital(no, &VitalFact::News2 { at: measured_at, score, any_three, parts })
+        let slot_start = window_start(slot);
+        let fact = match found {
+            Some(News2At { measured_at, news2 }) => {
+                let (score, any_three) = (news2.score, news2.any_three());
+                VitalFact::News2 { slot_start, at: measured_at, score, any_three, parts }
+            }
+            None => VitalFact::Gone { moment: Moment::News2, slot_start },
+        };
+        self.follow_vital(no, &fact)
     }
 
     fn issue_surge(&mut self, no: DeviceNo, slot: i64, slots: i64, rise: f64) -> Result<(), TaskError> {
@@ -494,9 +500,14 @@ impl<L: TaskLog> Task<L> {
             parts: Vec::new(),
         };
         self.write_vital(no, &row)?;
-        let Some(Surge { from, to, minutes }) = found else { return Ok(()) };
-        let at = window_start(slot + 1);
-        self.follow_vital(no, &VitalFact::Surge { at, from, to, minutes })
+        let slot_start = window_start(slot);
+        let fact = match found {
+            Some(Surge { from, to, minutes }) => {
+                VitalFact::Surge { slot_start, at: window_start(slot + 1), from, to, minutes }
+            }
+            None => VitalFact::Gone { moment: Moment::Surge, slot_start },
+        };
+        self.follow_vital(no, &fact)
     }
 
     /// Whether what holds about a moment differs from what was issued about it. A book that would say nothing is not

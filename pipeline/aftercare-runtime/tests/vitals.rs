@@ -13,7 +13,7 @@ use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_runtime::stats::TaskStats;
 use aftercare_runtime::task::Task;
 use aftercare_runtime::topics::{
-    self, CONTRACTS, CONTROL, ENROLMENTS, LATE_READINGS, READING_RECEIPTS, TASK_STATE, VITAL_SCORES,
+    self, ALERTS, CONTRACTS, CONTROL, ENROLMENTS, LATE_READINGS, READING_RECEIPTS, TASK_STATE, VITAL_SCORES,
     WEARABLE_READINGS, WINDOWS,
 };
 use aftercare_schemas::codec;
@@ -111,7 +111,7 @@ impl Desk {
             organisation: None,
             care_team: None,
             clinician_id: None,
-            plan: None,
+            plan: Some("coronary-stent"),
             contract: None,
             vip: None,
             self_pay_consent: None,
@@ -152,6 +152,18 @@ impl Desk {
             let numbers = (row.value, row.median, row.robust_z.map(|z| (z * 1000.0).round() / 1000.0));
             let text = format!("{numbers:?} {} {}", row.band.unwrap_or("-"), parts.join(", "));
             rows.insert(row.vital_id.to_owned(), text);
+        }
+        rows
+    }
+
+    /// The alerts of these rules as they stand: revision and status by id.
+    fn alerts(&self, rules: &[&str]) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        for (_, record) in self.broker.records(ALERTS, 0) {
+            let row: wire::Alert<'_> = codec::decode("alerts", record.value.as_deref(), None).unwrap();
+            if rules.contains(&row.rule) {
+                rows.insert(row.alert_id.to_owned(), format!("{} {}", row.revision, row.status));
+            }
         }
         rows
     }
@@ -253,6 +265,38 @@ fn a_steep_rise_is_a_surge_until_a_late_reading_denies_it() {
     desk.measure("cuff", &[pressure(41, 140.0)]);
     desk.tick(MIDNIGHT + HOUR + 2 * MINUTE);
     assert_eq!(desk.vitals(), BTreeMap::from([(id, "(None, None, None) - ".to_owned())]));
+}
+
+#[test]
+fn what_a_late_reading_denies_takes_its_alert_back() {
+    let (rules, at) = (["pressure-surge", "news2-emergency"], MIDNIGHT + HOUR);
+    let mut desk = Desk::new();
+    desk.tick(at);
+    desk.enrol(1, "Asia/Shanghai", 1);
+    // All seven within the hour: the temperature is from its beginning. The pressure rose by 90.
+    let mut signs = seven(at, 39.0);
+    signs[3].2 = 190.0;
+    signs[4].1 = at;
+    signs[5].1 = at;
+    signs[6].1 = at - 57 * MINUTE;
+    signs.push((Metric::SystolicPressure, at - 30 * MINUTE, 100.0));
+    desk.measure("hub", &signs);
+    desk.tick(at + 6 * MINUTE);
+    let id = |name: &str| format!("episode/{name}@2025-05-31T17:00:00Z");
+    let [surge, score] = [id("pressure-surge/surge"), id("news2-emergency/news2")];
+    let open = [(surge.clone(), "1 open".to_owned()), (score.clone(), "1 open".to_owned())];
+    assert_eq!(desk.alerts(&rules), BTreeMap::from(open));
+    // What was measured later makes the temperature too old, and the rise too small for the policy.
+    let late =
+        [(Metric::HeartRate, at + 4 * MINUTE, 112.0), (Metric::SystolicPressure, at + 3 * MINUTE, 150.0)];
+    desk.crash();
+    desk.measure("hub", &late);
+    desk.tick(at + 7 * MINUTE);
+    let value = |kind: &str| desk.vitals()[&format!("p/{kind}/{at}")].clone();
+    assert_eq!(value("news2"), "(None, None, None) - ");
+    assert_eq!(value("surge/systolic_pressure"), "(Some(170.0), Some(100.0), None) - ");
+    let withdrawn = [(surge, "2 withdrawn".to_owned()), (score, "2 withdrawn".to_owned())];
+    assert_eq!(desk.alerts(&rules), BTreeMap::from(withdrawn));
 }
 
 /// Twelve days: pulse around 60, the last one at 75; three doses a day, one of them forgotten on day 3.

@@ -329,14 +329,15 @@ impl Alert {
     }
 
     /// Its cause was corrected, or ended: it is withdrawn if nobody acted and the condition does not last, else it says
-    /// so.
+    /// so. Said once, it is withdrawn as soon as the condition does not last.
     pub(super) fn correct(&mut self, what: &str, lasts: bool, tick: Instant) -> Option<Happening> {
-        if self.corrected || self.withdrawn {
+        let stays = lasts || self.is_acted_on();
+        if self.withdrawn || (self.corrected && stays) {
             return None;
         }
         self.corrected = true;
         self.revision += 1;
-        if !lasts && !self.is_acted_on() {
+        if !stays {
             self.withdrawn = true;
             return Some(Happening::Closed);
         }

@@ -12,6 +12,7 @@
 mod fall;
 mod levels;
 mod life;
+mod moments;
 mod score_rules;
 mod series;
 mod silence;
@@ -244,7 +245,7 @@ impl AlertBook {
                 }
                 Some(point) if point.is_met(work.key) => None,
                 // Forgotten, or taken back just now?
-                None if alert.point != changed => None,
+                None if alert.point != changed && !alert.corrected => None,
                 _ if series.has_left(alert.caused_at.saturating_sub(horizon)) => None,
                 _ => {
                     let lasts = !rule.is_each() && series.lasts(work.key, alert.caused_at, rule.gap());

@@ -13,7 +13,7 @@ use crate::vital::VitalFact;
 use crate::window::WINDOW_MS;
 
 /// Points of a series of vital signs that are kept: three hours of windows, some weeks of days.
-const POINTS_MAX: usize = 36;
+pub(super) const POINTS_MAX: usize = 36;
 /// Laboratory values of one code that are kept.
 const VALUES_MAX: usize = 40;
 /// Clinicians' sessions that were no service and are kept.
@@ -33,19 +33,19 @@ pub(super) fn horizon(kind: &RuleKind) -> Millis {
 }
 
 /// A fact as a point, and what is known about it as a cause.
-struct Fact<'f> {
+pub(super) struct Fact<'f> {
     /// What it belongs to.
-    series: String,
-    at: Instant,
+    pub(super) series: String,
+    pub(super) at: Instant,
     /// Unique in the series; the cause's id.
-    id: String,
+    pub(super) id: String,
     /// What is kept of it beside time and value.
-    label: &'f str,
-    value: f64,
-    kind: CauseKind,
-    source: Source,
-    most: usize,
-    evidence: &'f dyn Fn(&RuleKind) -> Vec<Evidence>,
+    pub(super) label: &'f str,
+    pub(super) value: f64,
+    pub(super) kind: CauseKind,
+    pub(super) source: Source,
+    pub(super) most: usize,
+    pub(super) evidence: &'f dyn Fn(&RuleKind) -> Vec<Evidence>,
 }
 
 impl AlertBook {
@@ -118,27 +118,8 @@ impl AlertBook {
                 let watches = |kind: &RuleKind| matches!(kind, RuleKind::SustainedVital { metric: own, .. } if own == metric);
                 self.take_fact(now, place, &fact, &watches, out);
             }
-            VitalFact::News2 { at, score, any_three, parts } => {
-                let Some(place) = now.place_at(None, *at) else { return };
-                let evidence = |_: &RuleKind| {
-                    let parts = parts.iter().filter(|(_, points)| *points > 0);
-                    let parts = parts
-                        .map(|(name, points)| Evidence::number(name, f64::from(*points), "{score}").at(*at));
-                    let total = Evidence::number("news2", f64::from(*score), "{score}").at(*at);
-                    std::iter::once(total).chain(parts).collect()
-                };
-                let fact = Fact {
-                    series: "news2".into(),
-                    at: *at,
-                    id: format!("news2@{}", stamp(*at)),
-                    label: if *any_three { ANY_THREE } else { "" },
-                    value: f64::from(*score),
-                    kind: CauseKind::Window,
-                    source,
-                    most: POINTS_MAX,
-                    evidence: &evidence,
-                };
-                self.take_fact(now, place, &fact, &|kind| matches!(kind, RuleKind::News2 { .. }), out);
+            VitalFact::News2 { .. } | VitalFact::Surge { .. } | VitalFact::Gone { .. } => {
+                self.take_moment(now, fact, source, out);
             }
             _ => self.take_daily(now, fact, source, out),
         }
@@ -172,33 +153,10 @@ impl AlertBook {
                 let watches = |kind: &RuleKind| matches!(kind, RuleKind::OwnBaseline { metric: own, .. } if own == metric);
                 self.take_fact(now, place, &fact, &watches, out);
             }
-            VitalFact::Surge { at, from, to, minutes } => {
-                let Some(place) = now.place_at(None, *at) else { return };
-                let evidence = |_: &RuleKind| {
-                    vec![
-                        Evidence::number("from", *from, "mm[Hg]"),
-                        Evidence::number("to", *to, "mm[Hg]").at(*at),
-                        Evidence::number("within", f64::from(*minutes), "min"),
-                    ]
-                };
-                let fact = Fact {
-                    series: "surge".into(),
-                    at: *at,
-                    id: format!("surge@{}", stamp(*at)),
-                    label: "",
-                    value: *to,
-                    kind: CauseKind::Window,
-                    source,
-                    most: POINTS_MAX,
-                    evidence: &evidence,
-                };
-                let watches = |kind: &RuleKind| matches!(kind, RuleKind::PressureSurge { rise, to_at_least, .. } if to - from >= *rise && to >= to_at_least);
-                self.take_fact(now, place, &fact, &watches, out);
-            }
             VitalFact::Adherence { day_start, taken, due } => {
                 self.take_doses(now, (*day_start, *taken, *due), source, out);
             }
-            VitalFact::Window { .. } | VitalFact::News2 { .. } => {}
+            _ => {}
         }
     }
 
@@ -313,14 +271,30 @@ impl AlertBook {
         let stays = code.map(|code| hash(&values_of(code)));
         let codes = place.policy.rules.iter().flat_map(|rule| codes_of(&rule.kind));
         for key in codes.map(|code| hash(&values_of(code))).filter(|key| Some(*key) != stays) {
-            let mut series = self.open_series(key);
-            if series.remove(hash(id)).is_some() {
-                let watches = |kind: &RuleKind| codes_of(kind).iter().any(|own| hash(&values_of(own)) == key);
-                let fact = Removed { key, id: hash(id), source: Source::Live };
-                self.judge_all(now, place, &mut series, &fact, &watches, out);
-            }
-            self.keep(key, series, VALUES_MAX);
+            let watches = |kind: &RuleKind| codes_of(kind).iter().any(|own| hash(&values_of(own)) == key);
+            let gone = Removed { key, id: hash(id), kind: CauseKind::Event, source: Source::Live };
+            self.drop_point(now, place, &gone, &watches, VALUES_MAX, out);
         }
+    }
+
+    /// Takes a point out of its series and lets the rules that `watches` names look at what is left.
+    pub(super) fn drop_point(
+        &mut self,
+        now: &Now<'_>,
+        place: Place<'_>,
+        gone: &Removed,
+        watches: &dyn Fn(&RuleKind) -> bool,
+        most: usize,
+        out: &mut Vec<AlertChange>,
+    ) {
+        let mut series = self.open_series(gone.key);
+        if series.remove(gone.id).is_some() {
+            self.judge_all(now, place, &mut series, gone, watches, out);
+        }
+        if gone.kind == CauseKind::Window {
+            series.drop_clear();
+        }
+        self.keep(gone.key, series, most);
     }
 
     /// Whether a clinician's session was service.
@@ -367,7 +341,7 @@ impl AlertBook {
     }
 
     /// Puts a fact into its series and lets the rules that `watches` names look at it.
-    fn take_fact(
+    pub(super) fn take_fact(
         &mut self,
         now: &Now<'_>,
         place: Place<'_>,
@@ -455,10 +429,13 @@ impl Happened for Arrived<'_> {
     }
 }
 
-struct Removed {
-    key: u64,
-    id: u64,
-    source: Source,
+/// A point that is there no more.
+pub(super) struct Removed {
+    /// The series.
+    pub(super) key: u64,
+    pub(super) id: u64,
+    pub(super) kind: CauseKind,
+    pub(super) source: Source,
 }
 
 impl Happened for Removed {
@@ -471,7 +448,7 @@ impl Happened for Removed {
     }
 
     fn cause(&self, _: &AlertRule, point: &Point) -> Cause {
-        earlier(point, CauseKind::Event, self.source)
+        earlier(point, self.kind, self.source)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::metric::Metric;
 use crate::time::Instant;
+use crate::vital::Moment;
 
 /// Something that the vitals of one patient say, with the event time of its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,9 @@ pub enum VitalFact {
     },
     /// An early warning score: all seven vitals lie at most 60 minutes apart.
     News2 {
-        /// When the newest of the seven was measured (the end of its 5-minute window).
+        /// When the 5-minute window begins that it is about; it tells the score from others, whatever it becomes.
+        slot_start: Instant,
+        /// When the newest of the seven was measured.
         at: Instant,
         /// 0 to 20.
         score: u8,
@@ -60,6 +63,8 @@ pub enum VitalFact {
     },
     /// Systolic pressure rose steeply.
     Surge {
+        /// When the window with the higher pressure begins; it tells the surge from others.
+        slot_start: Instant,
         /// The end of the window with the higher pressure.
         at: Instant,
         /// The mean of the lower window, mmHg.
@@ -68,5 +73,12 @@ pub enum VitalFact {
         to: f64,
         /// Minutes between the two windows.
         minutes: u32,
+    },
+    /// What was said of a moment holds no more: a late or corrected reading denies it.
+    Gone {
+        /// What was said.
+        moment: Moment,
+        /// When the 5-minute window begins that it was about.
+        slot_start: Instant,
     },
 }

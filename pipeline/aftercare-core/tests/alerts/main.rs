@@ -3,6 +3,7 @@
 
 mod desk;
 mod life;
+mod moments;
 mod orders;
 mod rules;
 mod sustained;

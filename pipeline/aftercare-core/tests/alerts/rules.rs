@@ -317,29 +317,6 @@ fn a_window_is_passed_over_that_is_well_and_of_a_device_heard_within_the_hour() 
 }
 
 #[test]
-fn early_warning_scores_of_5_and_7_and_any_3() {
-    let urgent = "at_least = 5\nany_three = \"yes\"\nclear_below = 4\ngap_hours = 12";
-    let emergency = "at_least = 7\nany_three = \"no\"\nclear_below = 6\ngap_hours = 12";
-    let rules =
-        rule("urgent", "news2", "warning", urgent) + &rule("emergency", "news2", "critical", emergency);
-    for (score, any_three, expected) in [
-        (4, false, vec![]),
-        (5, false, vec!["urgent"]),
-        (3, true, vec!["urgent"]),
-        (6, true, vec!["urgent"]),
-        (7, false, vec!["urgent", "emergency"]),
-    ] {
-        let mut desk = Desk::new(&rules);
-        let parts = [("pulse", 3), ("a", 0), ("b", 0), ("c", 0), ("d", 0), ("e", 0), ("f", 0)];
-        desk.vital(&VitalFact::News2 { at: Instant(T), score, any_three, parts });
-        let raised: Vec<&str> = desk.rows.iter().map(|row| &*row.rule).collect();
-        assert_eq!(raised, expected, "{score} {any_three}");
-        let again = VitalFact::News2 { at: Instant(T + 12 * HOUR), score, any_three, parts };
-        assert_eq!(desk.vital(&again), 0, "it goes on");
-    }
-}
-
-#[test]
 fn far_from_the_own_baseline() {
     let limits = "metric = \"body_weight\"\naway = \"up\"\nz = 4\nclear_z = 2";
     let mut desk = Desk::new(&rule("weight-gain", "own-baseline", "warning", limits));
@@ -353,21 +330,6 @@ fn far_from_the_own_baseline() {
         };
         assert_eq!(desk.vital(&fact), rows, "day {day}");
     }
-}
-
-#[test]
-fn surges_close_to_each_other_are_one() {
-    let limits = "rise = 40\nto_at_least = 160\ngap_hours = 24";
-    let mut desk = Desk::new(&rule("surge", "pressure-surge", "warning", limits));
-    let mut surge = |hour: i64, from: f64, to: f64| {
-        desk.vital(&VitalFact::Surge { at: Instant(T + hour * HOUR), from, to, minutes: 20 })
-    };
-    assert_eq!(surge(0, 121.0, 160.0), 0);
-    assert_eq!(surge(1, 100.0, 159.0), 0);
-    assert_eq!(surge(2, 120.0, 160.0), 1);
-    assert_eq!(surge(26, 120.0, 170.0), 0, "24 hours later");
-    assert_eq!(surge(51, 120.0, 170.0), 1, "the alert is still open: again");
-    assert_eq!(desk.alerts().len(), 1);
 }
 
 #[test]
