@@ -1,6 +1,6 @@
 // Small charts in SVG: a course on its expected band, and one vital sign. Each says in words what it shows.
-import { s } from './dom.js';
-import { instrument, number, ratio } from './words.js';
+import { h, s } from './dom.js';
+import { forecast, instrument, number, ratio } from './words.js';
 
 /** The scores by which a patient is judged: the composite where there is one, else the first with an expected value. */
 export function judgedSeries(scores, episode) {
@@ -28,30 +28,38 @@ function ticks(from, to, most) {
 
 const path = (points) => points.map(([x, y], at) => `${at ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
 
-/** The index on its expected band. `mark`: upload that an alert is about. */
+/** One standard deviation either side of a mean, where there is one. */
+const around = (points, mean, sd) =>
+  points.filter((point) => point[mean] !== null).map((point) => ({ day: point.days_since_treatment, mean: point[mean], low: point[mean] - (point[sd] ?? 0), high: point[mean] + (point[sd] ?? 0) }));
+
+const ofPatient = (point) => (point.forecast === null ? '' : `, expected of this patient ${forecast(point)}`);
+
+/** The index on the band of those alike and the own one. `mark`: upload that an alert is about. */
 export function trajectory({ name, points }, { width, height, mark }) {
   const box = { left: 38, right: 10, top: 12, bottom: 32 };
-  const banded = points.filter((point) => point.expected !== null);
-  const edge = (point, side) => point.expected + side * (point.expected_sd ?? 0);
-  const values = [100, ...points.map((point) => point.index), ...banded.flatMap((point) => [edge(point, -1), edge(point, 1)])];
+  const expected = around(points, 'expected', 'expected_sd');
+  const own = around(points, 'forecast', 'forecast_sd');
+  const values = [100, ...points.map((point) => point.index), ...[...expected, ...own].flatMap(({ low, high }) => [low, high])];
   const [low, high] = [Math.max(0, Math.min(...values) - 8), Math.max(...values) + 8];
   const days = points.map((point) => point.days_since_treatment);
   const [first, last] = [Math.min(0, ...days), Math.max(28, ...days)];
   const x = (day) => box.left + ((day - first) / (last - first)) * (width - box.left - box.right);
   const y = (value) => box.top + ((high - value) / (high - low)) * (height - box.top - box.bottom);
   const at = (point, value) => [x(point.days_since_treatment), y(value)];
+  const line = (band, side) => path(band.map((one) => [x(one.day), y(one[side])]));
+  const area = (band) => `${line(band, 'high')}${line([...band].reverse(), 'low').replace('M', 'L')}Z`;
   const dot = (point) => {
     const marked = point.upload_id === mark || (!mark && point === points.at(-1));
     const share = ratio(point.index, point.expected);
     const [cx, cy] = at(point, point.index);
     const below = share !== null && share < 90 ? ' below' : '';
     return s('circle', { cx, cy, r: marked ? 6 : 3.5, class: `dot${marked ? ' marked' : ''}${below}` },
-      s('title', {}, `Day ${Math.round(point.days_since_treatment)}: index ${number(point.index)}${share === null ? '' : `, ${share} % of expected`}`));
+      s('title', {}, `Day ${Math.round(point.days_since_treatment)}: index ${number(point.index)}${share === null ? '' : `, ${share} % of expected`}${ofPatient(point)}`));
   };
   const newest = points.at(-1);
   const share = ratio(newest.index, newest.expected);
   const label = `${instrument(name)} index over ${points.length} uploads, day ${Math.round(days[0])} to ${Math.round(days.at(-1))}; newest ${number(newest.index)}` +
-    (share === null ? '.' : `, ${share} % of the expected ${number(newest.expected)}.`);
+    `${share === null ? '' : `, ${share} % of the expected ${number(newest.expected)}`}${ofPatient(newest)}.`;
   return s('svg', { class: 'chart', width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label },
     ticks(low, high, 4).map((value) => [
       s('line', { x1: box.left, x2: width - box.right, y1: y(value), y2: y(value), class: 'grid' }),
@@ -62,13 +70,19 @@ export function trajectory({ name, points }, { width, height, mark }) {
     s('text', { x: box.left, y: height - 3, class: 'tick' }, 'index, % of baseline'),
     first < 0 && s('line', { x1: x(0), x2: x(0), y1: box.top, y2: height - box.bottom, class: 'axis' }),
     s('line', { x1: box.left, x2: width - box.right, y1: y(100), y2: y(100), class: 'baseline' }),
-    banded.length > 1 && [
-      s('path', { class: 'band', d: `${path(banded.map((point) => at(point, edge(point, 1))))}${path([...banded].reverse().map((point) => at(point, edge(point, -1)))).replace('M', 'L')}Z` }),
-      s('path', { class: 'expected', d: path(banded.map((point) => at(point, point.expected))) }),
-    ],
+    expected.length > 1 && [s('path', { class: 'band', d: area(expected) }), s('path', { class: 'expected', d: line(expected, 'mean') })],
+    own.length > 0 && s('path', { class: 'own-band', d: area(own) }),
     s('path', { class: 'index', d: path(points.map((point) => at(point, point.index))) }),
     points.map(dot));
 }
+
+/** What the lines and areas of a trajectory are. */
+export const legend = ({ points }) =>
+  h('ul', { class: 'legend', 'aria-hidden': 'true' },
+    h('li', { class: 'key-index' }, 'index'), h('li', { class: 'key-below' }, 'under 90 % of expected'),
+    h('li', { class: 'key-band' }, 'expected (± 1 SD)'),
+    points.some((point) => point.forecast !== null) && h('li', { class: 'key-own-band' }, 'expected of this patient, from the own earlier answers (± 1 SD)'),
+    h('li', { class: 'key-baseline' }, 'baseline'));
 
 /** Days without a reading for longer than this leave a gap. */
 const GAP_MS = 3.5 * 86_400_000;

@@ -1,6 +1,6 @@
 // One alert: its evidence, what can be done, and how the patient has been doing.
 import { h, read } from './dom.js';
-import { trajectory, judgedSeries } from './chart.js';
+import { judgedSeries, legend, trajectory } from './chart.js';
 import { due } from './list.js';
 import * as words from './words.js';
 
@@ -55,7 +55,7 @@ export class AlertDetail {
     const width = Math.floor(this.#course.clientWidth);
     if (!this.#series || !width || this.#course.dataset.width === String(width)) return;
     this.#course.dataset.width = width;
-    this.#course.replaceChildren(trajectory(this.#series, { width, height: 200, mark: this.#alert?.cause_id }));
+    this.#course.replaceChildren(trajectory(this.#series, { width, height: 200, mark: this.#alert?.cause_id }), legend(this.#series));
   }
 
   #draw(alert) {

@@ -1,6 +1,6 @@
 // A patient's page.
 import { h, table } from './dom.js';
-import { judgedSeries, trajectory, vital } from './chart.js';
+import { judgedSeries, legend, trajectory, vital } from './chart.js';
 import { due } from './list.js';
 import * as words from './words.js';
 
@@ -16,7 +16,7 @@ export function show(main, page, { live }) {
     h('section', {},
       h('h2', {}, 'Course'),
       newest ? h('p', { class: 'lead' }, judgement(newest)) : h('p', { class: 'muted' }, 'No index yet.'),
-      series && [chart, legend(), courseTable(series)]),
+      series && [chart, legend(series), courseTable(series)]),
     h('section', {}, h('h2', {}, 'Last answers'), answers(page.scores)),
     h('section', {}, h('h2', {}, 'Alerts'), alerts(page.alerts.filter((alert) => alert.audience !== 'service'), live)),
     h('section', {}, h('h2', {}, 'Vital signs'), page.vitals.length ? h('div', { class: 'multiples' }, multiples(page.vitals)) : h('p', { class: 'muted' }, 'No device has sent anything.'), vitalScores(page.vital_scores)),
@@ -43,16 +43,11 @@ const judgement = (point) =>
   `${words.judged({ index: point.index, expected: point.expected, n: point.expected_n, sd: point.expected_sd, edition: point.curve_edition })}. ` +
   `Answered ${words.date(point.answered_at)}, day ${Math.round(point.days_since_treatment)}. ${point.uploads_done} of ${point.uploads_due} uploads done.`;
 
-const legend = () =>
-  h('ul', { class: 'legend', 'aria-hidden': 'true' },
-    h('li', { class: 'key-index' }, 'index'), h('li', { class: 'key-below' }, 'under 90 % of expected'),
-    h('li', { class: 'key-band' }, 'expected, one SD either side'), h('li', { class: 'key-baseline' }, 'baseline'));
-
 function courseTable({ points }) {
   const row = (point) => [words.date(point.answered_at), number0(point.days_since_treatment), words.number(point.index),
-    words.number(point.expected), percent(words.ratio(point.index, point.expected)), point.curve_edition ?? '–'];
+    words.number(point.expected), percent(words.ratio(point.index, point.expected)), words.forecast(point) ?? '–', point.curve_edition ?? '–'];
   return h('details', {}, h('summary', {}, 'As a table'),
-    table('Index and expected value by upload', ['Answered', 'Day#', 'Index#', 'Expected#', 'Of expected#', 'Edition'], points.map(row).reverse()));
+    table('Index and expected value by upload', ['Answered', 'Day#', 'Index#', 'Expected#', 'Of expected#', 'Expected of this patient#', 'Edition'], points.map(row).reverse()));
 }
 
 const number0 = (value) => (value === null ? '–' : String(Math.round(value)).replace('-', '−'));

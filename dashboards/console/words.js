@@ -166,6 +166,9 @@ export function judged({ index, expected, n, edition, sd }) {
   return `Index ${number(index)}: ${share} % of the expected ${number(expected)}${basis ? ` (${basis})` : ''}`;
 }
 
+/** What the patient's own earlier answers let expect: "97 (SD 6)"; null where they say nothing. */
+export const forecast = (point) => (point.forecast === null ? null : `${number(point.forecast)} (SD ${number(point.forecast_sd)})`);
+
 /** Evidence of an alert as sentences, the most telling first. */
 export function evidence(alert) {
   const facts = new Map();

@@ -27,7 +27,8 @@ const OWNER: &str = "SELECT care_team, clinician_id FROM (\
 const SCORES: &str = "SELECT episode_id, upload_id, instrument, status, reason, \
      toUnixTimestamp64Milli(answered_at) AS answered_at, toUnixTimestamp64Milli(uploaded_at) AS uploaded_at, \
      days_since_treatment, respondent, score, scales, baseline, `index`, change_mcid, expected, expected_sd, \
-     expected_n, curve_edition, uploads_done, uploads_due, procedure, manufacturer, care_team, clinician_id \
+     expected_n, curve_edition, forecast, forecast_sd, uploads_done, uploads_due, procedure, manufacturer, care_team, \
+     clinician_id \
      FROM scores_current AS s WHERE patient_id = {id: String} \
      ORDER BY s.answered_at DESC, upload_id DESC, instrument LIMIT 2000";
 

@@ -123,7 +123,8 @@ async function keys(page) {
   assert.ok(await page.isVisible('dialog[open]'));
   await page.keyboard.press('Escape');
   await page.keyboard.press('j');
-  await page.waitForSelector('.detail .chart .band');
+  await page.waitForSelector('.detail .chart .own-band');
+  assert.match(await page.textContent('.detail .legend'), OWN);
   await shot(page, 'list');
   await page.keyboard.press('Enter');
   await page.waitForSelector('h1:has-text("p-000017")');
@@ -148,6 +149,9 @@ async function actions(page) {
   await put(newer(acknowledged, { status: 'resolved', outcome: 'refill', resolved_at: start }));
 
   const [snoozed, assigned] = [waiting[6], waiting[5]];
+  // they show at once, before they have reached the desk
+  const answered = (kind) => page.waitForResponse((reply) => reply.request().postData()?.includes(`"kind":"${kind}"`));
+  const both = Promise.all([answered('snooze'), answered('assign')]);
   await page.click(`[data-id="${snoozed.alert_id}"] .open`);
   await page.click('[data-key=snooze-60]');
   await page.waitForSelector(`[data-id="${snoozed.alert_id}"]`, { state: 'detached' });
@@ -156,6 +160,7 @@ async function actions(page) {
   await page.keyboard.press('m');
   await until(page, (id) => document.querySelector(`[data-id="${id}"]`).textContent.includes('with local'), assigned.alert_id);
   await put(newer(assigned, { assignee_id: 'local' }));
+  await both;
   const reached = (await ask({ do: 'actions' })).map((one) => [one.alert_id, one.choice, one.actor_id, one.actor_role]);
   assert.deepEqual(reached, [
     [open.alert_id, { kind: 'acknowledge' }, 'local', 'care_manager'],
@@ -221,6 +226,30 @@ async function disconnects(page) {
   await page.waitForSelector(`[data-id="${missed.alert_id}"]`, { state: 'detached' });
 }
 
+const OWN = /expected of this patient, from the own earlier answers/;
+
+/** The band of those alike and the patient's own, the latter narrower and with dotted edges, in words too. */
+async function twoBands(page) {
+  const [alike, own] = await Promise.all(['.band', '.own-band'].map((band) => page.$eval(`.course.large ${band}`, (area) => {
+    const { strokeDasharray, stroke } = getComputedStyle(area);
+    const drawn = area.getAttribute('d').match(/[\d.]+/g).map(Number);
+    const [newest] = drawn.slice(drawn.length / 2 - 2);
+    const heights = drawn.filter((_, at) => at % 2 === 1 && drawn[at - 1] === newest);
+    return { dots: stroke !== 'none' && strokeDasharray !== 'none', height: Math.max(...heights) - Math.min(...heights), count: heights.length };
+  })));
+  assert.deepEqual([alike.dots, alike.count, own.dots, own.count], [false, 2, true, 2]);
+  assert.ok(Math.abs(own.height / alike.height - 7 / 14) < 0.01, `${own.height} of ${alike.height}`);
+  const points = pages().patients['p-000017'].scores.filter((point) => point.instrument === 'composite');
+  const said = `${Math.round(points.at(-1).forecast)} (SD 7)`;
+  assert.match(await page.textContent('.legend'), OWN);
+  const dots = await page.$$eval('.course.large .dot title', (all) => all.map((one) => one.textContent));
+  assert.equal(dots.filter((text) => text.includes('expected of this patient')).length, points.length - 2, 'neither before the treatment nor without an earlier answer');
+  assert.ok(dots.at(-1).endsWith(`, expected of this patient ${said}`), dots.at(-1));
+  assert.ok((await page.getAttribute('.course.large .chart', 'aria-label')).endsWith(`, expected of this patient ${said}.`));
+  const cells = await page.$$eval('details td[data-label="Expected of this patient"]', (all) => all.map((one) => one.textContent));
+  assert.deepEqual([cells.length, cells[0], cells.at(-2), cells.at(-1)], [points.length, said, '–', '–']);
+}
+
 async function pagesShow(page) {
   await page.goto(`${address}/#/patient/p-000017`);
   await page.waitForSelector('.course.large .band');
@@ -229,6 +258,7 @@ async function pagesShow(page) {
     assert.ok(text.includes(expected), expected);
   }
   assert.ok(!text.includes('waits for a review'), 'what is held is shown as it stands now');
+  await twoBands(page);
   await readable(page, 'patient');
   await shot(page, 'patient', { fullPage: true });
   await page.goto(`${address}/#/clinician/c-0004`);
@@ -239,6 +269,10 @@ async function pagesShow(page) {
   assert.ok(paid.includes('✓ 96.00 CNY (fee 80.00, adjustment 16.00)') && paid.includes('not paid: the review was too short') && paid.includes('not paid: no index'), paid);
   await readable(page, 'clinician');
   await shot(page, 'clinician', { fullPage: true });
+  await page.goto(`${address}/#/patient/p-000112`);
+  await page.waitForSelector('h1:has-text("p-000112")');
+  await page.waitForSelector('.course.large .band');
+  assert.equal(await page.$$eval('.own-band, .key-own-band', (all) => all.length), 0, 'a patient of whom nothing is forecast');
   await page.goto(`${address}/#/patient/p-999999`);
   await page.waitForSelector('text=There is no such patient');
 }

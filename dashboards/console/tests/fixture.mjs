@@ -60,19 +60,23 @@ export const others = [
 function scores(patient, shape) {
   const treated = start - 284 * DAY;
   const days = [-10, ...Array.from({ length: 20 }, (_, k) => 14 * (k + 1) - 2 + ((k * 5) % 7))];
+  const shares = [];
   return days.flatMap((day, k) => {
     const expected = day < 0 ? null : 100 + 20 * (1 - Math.exp(-day / 50));
     const index = day < 0 ? 100 : Math.round(10 * (expected * shape(day) + ((k * 37) % 9) - 4)) / 10;
+    // from the second answer after the treatment on
+    const own = shares.length === 0 ? null : expected * (0.3 + (0.7 * shares.reduce((sum, share) => sum + share, 0)) / shares.length);
+    if (day >= 0) shares.splice(0, shares.length - 3, index / expected);
     const common = {
       episode_id: `e-${patient}-1`, upload_id: `u-${patient.slice(2)}-${String(k).padStart(2, '0')}`, status: 'scored', reason: null,
       answered_at: treated + day * DAY, uploaded_at: treated + day * DAY + MINUTE, days_since_treatment: day, respondent: 'patient',
       expected_sd: day < 0 ? null : 14, expected_n: day < 0 ? null : 212, curve_edition: day < 0 ? null : 'pci-des@2026-01',
-      uploads_done: k, uploads_due: k + 1, procedure: 'pci-des', manufacturer: 'm-alpha', care_team: 'team-1', clinician_id: 'c-0004',
+      forecast: null, forecast_sd: null, uploads_done: k, uploads_due: k + 1, procedure: 'pci-des', manufacturer: 'm-alpha', care_team: 'team-1', clinician_id: 'c-0004',
     };
     const one = (instrument, score, baseline, scales, change_mcid) => ({ ...common, instrument, score, baseline, scales, change_mcid, index, expected });
     const worse = k === days.length - 1 ? -1 : 0.2;
     return [
-      one('composite', null, null, {}, null),
+      { ...one('composite', null, null, {}, null), forecast: own, forecast_sd: own && 7 },
       { ...one('saq-7', 41.7, 55, { angina_frequency: 40, physical_limitation: 50, quality_of_life: 35 }, 1.9 * worse), expected: null },
       { ...one('eq-5d-5l', 0.62, 0.71, {}, 1.1 * worse), expected: null },
       { ...one('phq-2', 3, 2, {}, 0.4 * worse), expected: null },
@@ -140,5 +144,7 @@ export function pages() {
   // patients whose course is only looked at in passing
   const copies = [...new Set([...waiting, ...others].map((one) => one.patient_id))].filter((id) => id !== 'p-000017');
   const simple = (id) => [id, { ...patient, patient_id: id, scores: scores(id, () => 0.9), vitals: [], vital_scores: [], alerts: [], reviews: [], entries: [] }];
-  return { patients: { 'p-000017': patient, ...Object.fromEntries(copies.map(simple)) }, clinicians: { 'c-0004': clinician } };
+  const alike = { ...simple('p-000112')[1] };
+  alike.scores = alike.scores.map((point) => ({ ...point, forecast: null, forecast_sd: null }));
+  return { patients: { 'p-000017': patient, ...Object.fromEntries(copies.map(simple)), 'p-000112': alike }, clinicians: { 'c-0004': clinician } };
 }

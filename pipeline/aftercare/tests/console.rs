@@ -82,7 +82,7 @@ fn fill(stack: &Stack) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = stack.store();
     let examples = [
-        (OutputTable::Scores, "judged"),
+        (OutputTable::Scores, "forecast"),
         (OutputTable::Windows, "five-minutes"),
         (OutputTable::VitalScores, "news2"),
         (OutputTable::Alerts, "acknowledged"),
@@ -164,6 +164,7 @@ fn check_pages(http: SocketAddr) {
     let judged =
         page["scores"].as_array().unwrap().iter().find(|row| row["expected_n"] == json!(212)).unwrap();
     assert_eq!((&judged["expected"], &judged["curve_edition"]), (&json!(118.2), &json!("pci-des@2025-12")));
+    assert_eq!((&judged["forecast"], &judged["forecast_sd"]), (&json!(131.5), &json!(9.7)));
     let fee =
         page["entries"].as_array().unwrap().iter().find(|row| row["amount_minor"] == json!(6400)).unwrap();
     assert_eq!((&fee["payer"], &fee["evidence"][0]["record_id"]), (&json!("m-alpha"), &json!("u-000017-03")));

@@ -190,6 +190,8 @@ pub struct ScorePoint {
     pub expected_sd: Option<f64>,
     pub expected_n: Option<u32>,
     pub curve_edition: Option<String>,
+    pub forecast: Option<f64>,
+    pub forecast_sd: Option<f64>,
     pub uploads_done: u32,
     pub uploads_due: u32,
     pub procedure: Option<String>,
