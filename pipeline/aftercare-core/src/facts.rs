@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Library;
 use crate::time::Instant;
 
 /// What a record is to the earlier revisions of the same id.
@@ -160,6 +161,19 @@ pub struct ClinicalFact<'a> {
     pub cost_nature: Option<&'a str>,
     /// What each payer carries of the amount.
     pub payers: Vec<PayerPart<'a>>,
+}
+
+impl ClinicalFact<'_> {
+    /// The unit, where one is named.
+    pub fn named_unit(&self) -> Option<&str> {
+        self.unit.filter(|unit| !unit.is_empty())
+    }
+
+    /// Whether rules that look at the laboratory value can read its unit. What names no unit is taken to be in theirs.
+    pub fn is_judgeable(&self, library: &Library) -> bool {
+        let measured = self.value.and(self.code).filter(|_| self.kind == "measurement");
+        measured.zip(self.named_unit()).is_none_or(|(code, unit)| library.takes_unit(code, unit))
+    }
 }
 
 /// What one payer carries of an amount.

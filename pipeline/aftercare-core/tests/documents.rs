@@ -242,6 +242,34 @@ const POLICY: &str = r#"
 "#;
 
 #[test]
+fn units_of_laboratory_values_fit_each_other() {
+    let problems = |units: [&str; 2]| {
+        let rule = |id: &str, unit: &str| {
+            let limits = "kind = \"laboratory-increase\"\ncodes = [\"c\"]\nfactor = 2\nat_least = 1";
+            format!(
+                "[[rules]]\nid = \"{id}\"\nseverity = \"info\"\nroutes = [\"clinician\"]\n{limits}\n{unit}\n"
+            )
+        };
+        let head = "id = \"p\"\nversion = 1\ntitle = \"P\"\nhistoric_hours = 1\nhistoric_event_hours = 1\nnearing_percent = 70\n";
+        let text = format!("{head}{}{}", rule("one", units[0]), rule("other", units[1]));
+        let found = AlertPolicyDocument::parse(&text).err().unwrap_or_default();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let percent = "unit = \"%\"\nunits = { \"1\" = 100 }";
+    assert!(problems([percent, percent]).is_empty());
+    assert!(problems(["", ""]).is_empty(), "values are taken as they come");
+    assert_eq!(problems([percent, ""]), ["rules judge one laboratory value in different units"]);
+    assert_eq!(
+        problems(["unit = \"%\"\nunits = { \"%\" = 1 }", "units = { \"1\" = 100 }"]),
+        [
+            "rules[0].units hold the unit itself, or a factor that is not above 0",
+            "rules[1].unit is missing, and other units are converted to it",
+            "rules judge one laboratory value in different units",
+        ]
+    );
+}
+
+#[test]
 fn all_problems_of_an_alert_policy_are_listed() {
     let problems = listed(AlertPolicyDocument::parse(POLICY).unwrap_err());
     for expected in [

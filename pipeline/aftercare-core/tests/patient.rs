@@ -4,7 +4,7 @@
 mod kit;
 
 use aftercare_core::documents::PLAN;
-use aftercare_core::facts::{Body, EnrolmentFact, InputKind};
+use aftercare_core::facts::{Body, ClinicalFact, EnrolmentFact, InputKind};
 use aftercare_core::patient::{Patient, ScoreStatus, Verdict};
 use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
@@ -603,4 +603,21 @@ fn episodes_are_read_as_of_a_time() {
     let episodes = desk.patient.episodes(day(0));
     assert_eq!((episodes.len(), episodes[0].id, episodes[0].birth_year), (1, "e", Some(1950)));
     assert_eq!(episodes[0].comorbidities, ["E11", "I10"]);
+}
+
+#[test]
+fn a_laboratory_value_in_a_unit_that_no_rule_reads_says_so() {
+    let mut desk = Desk::with(&[enrolment("n")]);
+    let mut offer = |id, kind, code, unit| {
+        let fact = ClinicalFact { kind, code: Some(code), value: Some(5.0), unit, ..ClinicalFact::default() };
+        desk.offer(&Record { body: Body::Clinical(fact), ..event(id) })
+    };
+    assert_eq!(offer("l-1", "measurement", "11253-2", Some("ng/mL")), Verdict::Accepted);
+    assert_eq!(offer("l-2", "measurement", "11253-2", Some("nmol/L")), Verdict::Accepted);
+    assert_eq!(offer("l-3", "measurement", "11253-2", None), Verdict::Accepted);
+    assert_eq!(offer("l-4", "measurement", "4548-4", Some("qx7")), Verdict::Accepted, "no rule looks at it");
+    assert_eq!(offer("l-5", "stay", "11253-2", Some("qx7")), Verdict::Accepted, "it is no measurement");
+    let unread = Verdict::Unscored(Reason::UnsupportedUnit);
+    assert_eq!(offer("l-6", "measurement", "11253-2", Some("qx7")), unread);
+    assert_eq!(offer("l-6", "measurement", "11253-2", Some("qx7")), Verdict::Duplicate);
 }

@@ -29,7 +29,7 @@ impl<L: TaskLog> Task<L> {
         let tick = Instant(self.state.meta.tick);
         let takes = |(decoded, verdict): &(&Decoded<'_>, &Verdict)| {
             decoded.head.kind != InputKind::PromResponse
-                && matches!(verdict, Verdict::Accepted | Verdict::Superseded)
+                && matches!(verdict, Verdict::Accepted | Verdict::Unscored(_) | Verdict::Superseded)
         };
         let (record, judged) = (record.filter(takes), self.has_judged(patient));
         if record.is_none() && !judged {

@@ -211,7 +211,8 @@ impl AlertBook {
         }
     }
 
-    /// A clinical event that was accepted; laboratory values are looked at.
+    /// A clinical event that was accepted; laboratory values are looked at, in the unit of the rule. One in a unit from
+    /// which the rule does not convert counts as none.
     pub fn take_clinical(
         &mut self,
         now: &Now<'_>,
@@ -222,14 +223,26 @@ impl AlertBook {
         let Some(place) = now.place_at(fact.episode_id, head.event_at) else { return };
         let code =
             fact.code.filter(|_| fact.kind == "measurement" && head.status != RecordStatus::EnteredInError);
-        let taken = code.zip(fact.value);
+        let of_code = |code| place.policy.rules.iter().find(|rule| rule.kind.has_code(code));
+        let known = code.and_then(of_code).and_then(|rule| rule.unit.as_ref());
+        let named = fact.named_unit();
+        let factor = known.zip(named).map_or(Some(1.0), |(known, named)| known.factor(named));
+        let taken = code.zip(fact.value).zip(factor).map(|((code, value), factor)| (code, value * factor));
         if head.revision > 1 || taken.is_none() {
             self.drop_value(now, place, head.id, taken.map(|(code, _)| code), out);
         }
         let Some((code, value)) = taken else { return self.finish(now.tick) };
-        let unit = fact.unit.unwrap_or("");
+        let unit = known.map_or(named.unwrap_or(""), |known| &known.code);
         let evidence = |kind: &RuleKind| {
             let mut evidence = vec![Evidence::number("value", value, unit).of(head.id).at(head.event_at)];
+            match named {
+                Some(named) if named != unit => {
+                    evidence
+                        .push(Evidence::number("reported", fact.value.unwrap_or(value), named).of(head.id));
+                }
+                None if known.is_some() => evidence.push(Evidence::text("assumed_unit", unit).of(head.id)),
+                _ => {}
+            }
             evidence.push(Evidence::text("code", code).of(head.id));
             if let RuleKind::LaboratoryLimits { hours_since_dose, bands, .. } = kind {
                 if let Some(band) = band_at(bands, place.episode.treated_at, head.event_at) {
@@ -255,7 +268,7 @@ impl AlertBook {
             most: VALUES_MAX,
             evidence: &evidence,
         };
-        self.take_fact(now, place, &fact, &|kind| codes_of(kind).iter().any(|own| **own == *code), out);
+        self.take_fact(now, place, &fact, &|kind| kind.has_code(code), out);
         self.finish(now.tick);
     }
 
@@ -269,9 +282,9 @@ impl AlertBook {
         out: &mut Vec<AlertChange>,
     ) {
         let stays = code.map(|code| hash(&values_of(code)));
-        let codes = place.policy.rules.iter().flat_map(|rule| codes_of(&rule.kind));
+        let codes = place.policy.rules.iter().flat_map(|rule| rule.kind.codes());
         for key in codes.map(|code| hash(&values_of(code))).filter(|key| Some(*key) != stays) {
-            let watches = |kind: &RuleKind| codes_of(kind).iter().any(|own| hash(&values_of(own)) == key);
+            let watches = |kind: &RuleKind| kind.codes().iter().any(|own| hash(&values_of(own)) == key);
             let gone = Removed { key, id: hash(id), kind: CauseKind::Event, source: Source::Live };
             self.drop_point(now, place, &gone, &watches, VALUES_MAX, out);
         }
@@ -480,16 +493,6 @@ fn sustained(place: Place<'_>, metric: Metric) -> impl Iterator<Item = (Side, f6
         RuleKind::SustainedVital { metric: own, side, clear, .. } if *own == metric => Some((*side, *clear)),
         _ => None,
     })
-}
-
-fn codes_of(kind: &RuleKind) -> &[std::sync::Arc<str>] {
-    match kind {
-        RuleKind::LaboratoryRise { codes, .. }
-        | RuleKind::LaboratoryHeld { codes, .. }
-        | RuleKind::LaboratoryIncrease { codes, .. }
-        | RuleKind::LaboratoryLimits { codes, .. } => codes,
-        _ => &[],
-    }
 }
 
 fn session_evidence(head: &RecordHead<'_>, fact: &VerdictFact<'_>) -> Vec<Evidence> {

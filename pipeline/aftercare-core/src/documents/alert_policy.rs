@@ -300,6 +300,22 @@ impl RuleKind {
         }
     }
 
+    /// The codes of the laboratory value that it looks at; empty: it looks at none.
+    pub fn codes(&self) -> &[Arc<str>] {
+        match self {
+            RuleKind::LaboratoryRise { codes, .. }
+            | RuleKind::LaboratoryHeld { codes, .. }
+            | RuleKind::LaboratoryIncrease { codes, .. }
+            | RuleKind::LaboratoryLimits { codes, .. } => codes,
+            _ => &[],
+        }
+    }
+
+    /// Whether it looks at the laboratory value of that code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.codes().iter().any(|own| **own == *code)
+    }
+
     /// The instruments, and the item of one, that the rule names.
     pub fn named(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let (one, many): (_, &[Arc<str>]) = match self {
@@ -417,6 +433,25 @@ pub struct Answer {
     pub escalate_to: Vec<Role>,
 }
 
+/// The unit in which a laboratory value is judged, and those from which it is converted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueUnit {
+    /// UCUM.
+    pub code: Arc<str>,
+    /// Other units: of each its code, and by what a value in it is multiplied.
+    pub factors: Vec<(Arc<str>, f64)>,
+}
+
+impl ValueUnit {
+    /// By what a value in `unit` is multiplied; `None`: it is not known how.
+    pub fn factor(&self, unit: &str) -> Option<f64> {
+        if *self.code == *unit {
+            return Some(1.0);
+        }
+        self.factors.iter().find(|(own, _)| **own == *unit).map(|(_, factor)| *factor)
+    }
+}
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertRule {
@@ -424,6 +459,8 @@ pub struct AlertRule {
     pub id: Arc<str>,
     /// What it watches.
     pub kind: RuleKind,
+    /// The unit of a laboratory value's limits; `None`: values are taken as they come, whatever their unit.
+    pub unit: Option<ValueUnit>,
     /// How bad it is.
     pub severity: Severity,
     /// Who sees it, in this order. What is about the patient the clinician sees too.

@@ -24,7 +24,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use alert_policy::{
     AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity,
-    Side, WatchedWindows,
+    Side, ValueUnit, WatchedWindows,
 };
 pub use contract::{
     AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
@@ -281,6 +281,16 @@ impl Library {
     /// What any version of any alert policy looks for in 5-minute windows.
     pub fn watched_windows(&self) -> &WatchedWindows {
         &self.watched_windows
+    }
+
+    /// Whether a laboratory value of that code can be judged in that unit: some rule of some policy takes it, or none
+    /// looks at that code.
+    pub fn takes_unit(&self, code: &str, unit: &str) -> bool {
+        let rules = self.alert_policies.all().flat_map(|policy| &policy.rules);
+        let mut units = rules.filter(|rule| rule.kind.has_code(code)).map(|rule| &rule.unit).peekable();
+        let takes =
+            |known: &Option<ValueUnit>| known.as_ref().is_none_or(|known| known.factor(unit).is_some());
+        units.peek().is_none() || units.any(takes)
     }
 
     /// The newest version of the alert policy `id`.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alert_policy::{
-    AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity, Side,
+    AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity,
+    Side, ValueUnit,
 };
 use super::decimal::Decimal;
 use super::reader::{Fields, FromToml, Problem, read_document};
@@ -55,6 +56,12 @@ fn read(fields: &mut Fields<'_>) -> Option<AlertPolicyDocument> {
     fields.demand(rules.len() <= RULES_MAX, "rules", "are more than 64");
     let mut ids = BTreeSet::new();
     fields.demand(rules.iter().all(|rule| ids.insert(&rule.id)), "rules", "have an id twice");
+    let differ = |(one, other): (&AlertRule, &AlertRule)| {
+        one.unit != other.unit && one.kind.codes().iter().any(|code| other.kind.has_code(code))
+    };
+    let pairs =
+        rules.iter().enumerate().flat_map(|(n, one)| rules[n + 1..].iter().map(move |other| (one, other)));
+    fields.demand(!pairs.into_iter().any(differ), "rules", "judge one laboratory value in different units");
     Some(AlertPolicyDocument {
         id: id?.into(),
         version: version?,
@@ -102,6 +109,8 @@ fn read_rule(fields: &mut Fields<'_>, defaults: &[Answer; 3]) -> Option<AlertRul
     let quiet = positive_or(fields, "quiet_hours").map(hours);
     let names = RULE_KINDS.map(|name| (name, name));
     let kind = fields.choice("kind", &names).and_then(|kind| read_kind(fields, kind));
+    let is_of_values = kind.as_ref().is_some_and(|kind| !kind.codes().is_empty());
+    let unit = if is_of_values { read_unit(fields) } else { None };
     let severity = severity?;
     let default = &defaults[severity as usize];
     let answer = Answer {
@@ -128,7 +137,7 @@ fn read_rule(fields: &mut Fields<'_>, defaults: &[Answer; 3]) -> Option<AlertRul
     if let (Some(minutes), Some(vip)) = (answer.minutes, answer.vip_minutes) {
         fields.demand(vip <= minutes, "vip_answer_minutes", "is above answer_minutes");
     }
-    Some(AlertRule { id: id?.into(), kind: kind?, severity, routes: routes?, answer, quiet })
+    Some(AlertRule { id: id?.into(), kind: kind?, unit, severity, routes: routes?, answer, quiet })
 }
 
 fn number<'d>(fields: &mut Fields<'d>, key: &'d str) -> Option<f64> {
@@ -145,6 +154,25 @@ fn codes(fields: &mut Fields<'_>) -> Option<Vec<Arc<str>>> {
     let codes = fields.required::<Vec<String>>("codes")?;
     fields.demand(!codes.is_empty(), "codes", "are missing");
     Some(codes.into_iter().map(Arc::from).collect())
+}
+
+/// The unit of a laboratory value's limits. Without one, values are taken as they come.
+fn read_unit(fields: &mut Fields<'_>) -> Option<ValueUnit> {
+    let code = fields.optional::<String>("unit");
+    let factors = fields.table("units", |fields| Some(fields.each::<Decimal>())).unwrap_or_default();
+    let is_plain = |(unit, factor): &(String, Decimal)| factor.to_f64() > 0.0 && code.as_ref() != Some(unit);
+    fields.demand(
+        factors.iter().all(is_plain),
+        "units",
+        "hold the unit itself, or a factor that is not above 0",
+    );
+    fields.demand(
+        code.is_some() || factors.is_empty(),
+        "unit",
+        "is missing, and other units are converted to it",
+    );
+    let factors = factors.into_iter().map(|(unit, factor)| (unit.into(), factor.to_f64())).collect();
+    Some(ValueUnit { code: code?.into(), factors })
 }
 
 fn yes_or_no<'d>(fields: &mut Fields<'d>, key: &'d str) -> Option<bool> {

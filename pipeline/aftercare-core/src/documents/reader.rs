@@ -144,6 +144,12 @@ impl<'d> Fields<'d> {
         }
     }
 
+    /// Every field of this table, by name.
+    pub(super) fn each<T: FromToml>(&mut self) -> Vec<(String, T)> {
+        let table = self.table;
+        table.keys().filter_map(|key| Some((key.clone(), self.optional(key)?))).collect()
+    }
+
     /// A list of tables, empty where absent; those with problems are left out.
     pub(super) fn tables<T>(
         &mut self,

@@ -33,6 +33,10 @@ impl Patient {
             Body::Upload(upload) if !withdrawn => {
                 score_forms(&mut self.names, upload, library).map(|scored| taken = scored)
             }
+            Body::Clinical(fact) if !withdrawn && !fact.is_judgeable(library) => {
+                taken.0 = Outcome::Unscored(Reason::UnsupportedUnit);
+                Ok(())
+            }
             _ => Ok(()),
         };
         if let Err((reason, place)) = checked {

@@ -46,7 +46,7 @@ impl LedgerBook {
             (Body::Enrolment(fact), Verdict::Superseded) => self.knew(head, fact, stored_at),
             (Body::Verdict(fact), Verdict::Accepted) => self.review(head, fact),
             (Body::Commerce(fact), Verdict::Accepted) => self.choose(head, fact),
-            (Body::Clinical(fact), Verdict::Accepted) => self.therapy(head, fact),
+            (Body::Clinical(fact), Verdict::Accepted | Verdict::Unscored(_)) => self.therapy(head, fact),
             _ => false,
         }
     }

@@ -238,8 +238,18 @@ impl Desk {
     }
 
     pub(crate) fn value_as(&mut self, head: &RecordHead<'_>, code: &str, value: f64) -> usize {
-        let fact =
-            ClinicalFact { kind: "measurement", code: Some(code), value: Some(value), ..Default::default() };
+        self.value_in(head, code, value, None)
+    }
+
+    pub(crate) fn value_in(
+        &mut self,
+        head: &RecordHead<'_>,
+        code: &str,
+        value: f64,
+        unit: Option<&str>,
+    ) -> usize {
+        let (kind, code, value) = ("measurement", Some(code), Some(value));
+        let fact = ClinicalFact { kind, code, value, unit, ..Default::default() };
         self.tick = self.tick.max(head.event_at.0);
         self.with(|book, now, out| book.take_clinical(now, head, &fact, out))
     }

@@ -485,6 +485,28 @@ fn urine_albumin_from_30_to_100() {
 }
 
 #[test]
+fn a_laboratory_value_is_judged_in_the_unit_of_the_rule() {
+    let limits = "codes = [\"9318-7\"]\nafter_at_most = 30\nat_least = 100\nunit = \"mg/g\"\n\
+                  units = { \"mg/mmol\" = \"8.8402\" }";
+    let mut desk = Desk::new(&rule("acr", "laboratory-rise", "warning", limits));
+    let head = |desk: &Desk, id, day| desk.head(InputKind::ClinicalEvent, id, T + day * DAY);
+    let low = head(&desk, "l-1", 1);
+    desk.value_in(&low, "9318-7", 3.0, Some("mg/mmol"));
+    let high = head(&desk, "l-2", 2);
+    assert_eq!(desk.value_in(&high, "9318-7", 11.3, Some("mg/mmol")), 0, "99.9 mg/g");
+    let higher = RecordHead { revision: 2, ..high };
+    assert_eq!(desk.value_in(&higher, "9318-7", 11.4, Some("mg/mmol")), 1, "100.8 mg/g");
+    assert_eq!((evidence(&desk, "value"), evidence(&desk, "reported")), (Some(11.4 * 8.8402), Some(11.4)));
+    let unread = RecordHead { revision: 3, ..high };
+    assert_eq!(desk.value_in(&unread, "9318-7", 300.0, Some("g/L")), 1, "it counts as none");
+    assert_eq!(desk.last().status, Withdrawn);
+    let bare = RecordHead { revision: 4, ..high };
+    assert_eq!(desk.value_in(&bare, "9318-7", 100.0, None), 1);
+    let assumed = desk.last().evidence.iter().find(|fact| &*fact.name == "assumed_unit");
+    assert_eq!(assumed.and_then(|fact| fact.text.as_deref()), Some("mg/g"));
+}
+
+#[test]
 fn a_response_held_for_two_years() {
     let limits = "codes = [\"bcr-abl\"]\nat_most = \"0.1\"\ndays = 730\nvalues_min = 4";
     let mut desk = Desk::new(&rule("held", "laboratory-held", "info", limits));

@@ -4,7 +4,7 @@ use aftercare_core::documents::Library;
 use aftercare_core::facts::Answer;
 use aftercare_core::score::ScoreOutcome;
 use aftercare_schemas::codec;
-use aftercare_schemas::wire::{Enrolment, Form, PromResponse};
+use aftercare_schemas::wire::{ClinicalEvent, Enrolment, Form, PromResponse};
 
 use super::enrolments::{Episodes, knows_zone};
 use super::ledger::Facts;
@@ -117,6 +117,13 @@ fn fate_of_copy(topic: &str, n: usize, copy: &Copy, episodes: &Episodes, library
                 Err(reason) => Fate::Rejected(reason),
                 Ok(unscored) => waits(response.episode_id, n, unscored, episodes),
             }
+        }
+        "clinical-events" => {
+            let event: ClinicalEvent = reread(topic, copy);
+            let measured = event.value.is_some() && event.kind.as_str() == "measurement" && !copy.withdrawn;
+            let named = event.code.zip(event.unit).filter(|(_, unit)| measured && !unit.is_empty());
+            let reads = named.is_none_or(|(code, unit)| library.takes_unit(code, unit));
+            waits(None, n, (!reads).then_some("unsupported_unit"), episodes)
         }
         _ => waits(None, n, None, episodes),
     }
