@@ -139,7 +139,6 @@ fn enrolled(patients: u32) -> Records {
             topic("enrolments"),
             &wire::Enrolment {
                 id: &id,
-                revision: 1,
                 status: wire::RecordStatus::Final,
                 source: wire::Source::Simulated,
                 patient_id: &id,
@@ -148,21 +147,11 @@ fn enrolled(patients: u32) -> Records {
                 effective_at: treated_at,
                 procedure: Some("coronary-stent"),
                 treated_at: Some(treated_at),
-                device: None,
-                manufacturer: None,
                 birth_year: Some(1960),
-                sex: None,
-                comorbidities: None,
                 organisation: Some("bench"),
-                care_team: None,
-                clinician_id: None,
                 plan: Some("coronary-stent"),
-                contract: None,
-                vip: None,
-                self_pay_consent: None,
-                spo2_scale: None,
                 time_zone: Some("Asia/Shanghai"),
-                episode_status: None,
+                ..wire::Enrolment::default()
             },
         );
     }

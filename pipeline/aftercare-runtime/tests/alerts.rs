@@ -275,7 +275,6 @@ fn what_is_critical_commits_with_its_batch() {
         (0..20).for_each(|_| ward.task.step().unwrap());
         let enrolment = wire::Enrolment {
             id: "en-1",
-            revision: 1,
             status: wire::RecordStatus::Final,
             source: wire::Source::Live,
             patient_id: "p-1",
@@ -284,21 +283,7 @@ fn what_is_critical_commits_with_its_batch() {
             effective_at: START,
             treated_at: Some(START),
             plan: Some("kidney-transplant"),
-            procedure: None,
-            device: None,
-            manufacturer: None,
-            birth_year: None,
-            sex: None,
-            comorbidities: None,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
-            contract: None,
-            vip: None,
-            self_pay_consent: None,
-            spo2_scale: None,
-            time_zone: None,
-            episode_status: None,
+            ..wire::Enrolment::default()
         };
         let mut value = Vec::new();
         codec::encode("enrolments", &enrolment, &mut value).unwrap();

@@ -79,7 +79,6 @@ impl Ward {
         ward.tick(day(-3));
         let enrolment = wire::Enrolment {
             id: "n",
-            revision: 1,
             status: wire::RecordStatus::Final,
             source: wire::Source::Live,
             patient_id: "p",
@@ -88,21 +87,8 @@ impl Ward {
             effective_at: day(-5),
             procedure: Some("pci-des"),
             treated_at: Some(TREATED_AT),
-            device: None,
-            manufacturer: None,
-            birth_year: None,
-            sex: None,
-            comorbidities: None,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
             plan: Some("coronary-stent"),
-            contract: None,
-            vip: None,
-            self_pay_consent: None,
-            spo2_scale: None,
-            time_zone: None,
-            episode_status: None,
+            ..wire::Enrolment::default()
         };
         ward.append(ENROLMENTS, "enrolments", &enrolment);
         ward.answer("before", 1, -3);

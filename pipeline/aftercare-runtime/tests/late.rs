@@ -53,30 +53,14 @@ fn arrival<T: serde::Serialize>(at: i64, topic: &'static str, key: &'static str,
 fn enrolment(at: i64, revision_of: &'static str, patient: &'static str, from: i64, zone: &str) -> Arrival {
     let record = wire::Enrolment {
         id: revision_of,
-        revision: 1,
         status: wire::RecordStatus::Final,
         source: wire::Source::Live,
         patient_id: patient,
         episode_id: patient,
         recorded_at: at,
         effective_at: from,
-        procedure: None,
-        treated_at: None,
-        device: None,
-        manufacturer: None,
-        birth_year: None,
-        sex: None,
-        comorbidities: None,
-        organisation: None,
-        care_team: None,
-        clinician_id: None,
-        plan: None,
-        contract: None,
-        vip: None,
-        self_pay_consent: None,
-        spo2_scale: None,
         time_zone: Some(zone),
-        episode_status: None,
+        ..wire::Enrolment::default()
     };
     arrival(at, "enrolments", patient, &record)
 }

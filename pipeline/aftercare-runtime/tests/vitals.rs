@@ -101,23 +101,10 @@ impl Desk {
             episode_id: "episode",
             recorded_at: 0,
             effective_at: 0,
-            procedure: None,
-            treated_at: None,
-            device: None,
-            manufacturer: None,
-            birth_year: None,
-            sex: None,
-            comorbidities: None,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
             plan: Some("coronary-stent"),
-            contract: None,
-            vip: None,
-            self_pay_consent: None,
             spo2_scale: Some(spo2_scale),
             time_zone: Some(time_zone),
-            episode_status: None,
+            ..wire::Enrolment::default()
         };
         self.put(ENROLMENTS, "enrolments", &enrolment);
     }

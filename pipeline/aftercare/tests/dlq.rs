@@ -50,7 +50,6 @@ fn framed<T: Serialize>(topic: &'static str, record: &T) -> Vec<u8> {
 fn enrolment(at: i64) -> Vec<u8> {
     let enrolment = Enrolment {
         id: "enrolment-1",
-        revision: 1,
         status: RecordStatus::Final,
         source: Source::Live,
         patient_id: PATIENT,
@@ -59,21 +58,9 @@ fn enrolment(at: i64) -> Vec<u8> {
         effective_at: at,
         procedure: Some("coronary-stent"),
         treated_at: Some(at),
-        device: None,
-        manufacturer: None,
-        birth_year: None,
-        sex: None,
-        comorbidities: None,
-        organisation: None,
-        care_team: None,
-        clinician_id: None,
         plan: Some("coronary-stent"),
-        contract: None,
-        vip: None,
-        self_pay_consent: None,
-        spo2_scale: None,
-        time_zone: None,
         episode_status: Some("active"),
+        ..Enrolment::default()
     };
     framed("enrolments", &enrolment)
 }

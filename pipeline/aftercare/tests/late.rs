@@ -231,29 +231,12 @@ fn a_death_changes_nothing(watch: &Watch<'_>, n: i64, point: &str) -> Instance {
 fn nobody() -> wire::Enrolment<'static> {
     wire::Enrolment {
         id: "",
-        revision: 1,
         status: wire::RecordStatus::Final,
         source: wire::Source::Live,
         patient_id: "",
         episode_id: "",
         recorded_at: 0,
         effective_at: 0,
-        procedure: None,
-        treated_at: None,
-        device: None,
-        manufacturer: None,
-        birth_year: None,
-        sex: None,
-        comorbidities: None,
-        organisation: None,
-        care_team: None,
-        clinician_id: None,
-        plan: None,
-        contract: None,
-        vip: None,
-        self_pay_consent: None,
-        spo2_scale: None,
-        time_zone: None,
-        episode_status: None,
+        ..wire::Enrolment::default()
     }
 }

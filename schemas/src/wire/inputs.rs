@@ -84,6 +84,39 @@ pub struct Enrolment<'a> {
     pub episode_status: Option<&'a str>,
 }
 
+impl Default for Enrolment<'_> {
+    /// Revision 1, final and live, that says nothing yet.
+    fn default() -> Self {
+        Self {
+            id: "",
+            revision: 1,
+            status: RecordStatus::Final,
+            source: Source::Live,
+            patient_id: "",
+            episode_id: "",
+            recorded_at: 0,
+            effective_at: 0,
+            procedure: None,
+            treated_at: None,
+            device: None,
+            manufacturer: None,
+            birth_year: None,
+            sex: None,
+            comorbidities: None,
+            organisation: None,
+            care_team: None,
+            clinician_id: None,
+            plan: None,
+            contract: None,
+            vip: None,
+            self_pay_consent: None,
+            spo2_scale: None,
+            time_zone: None,
+            episode_status: None,
+        }
+    }
+}
+
 /// Stream `prom-responses`: one upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PromResponse<'a> {

@@ -104,30 +104,13 @@ impl Story {
     fn says_nothing<'a>(&'a self, id: &'a str, episode_id: &'a str, at: i64) -> Enrolment<'a> {
         Enrolment {
             id,
-            revision: 1,
             status: RecordStatus::Final,
             source: Source::Simulated,
             patient_id: &self.profile.patient_id,
             episode_id,
             recorded_at: at,
             effective_at: at,
-            procedure: None,
-            treated_at: None,
-            device: None,
-            manufacturer: None,
-            birth_year: None,
-            sex: None,
-            comorbidities: None,
-            organisation: None,
-            care_team: None,
-            clinician_id: None,
-            plan: None,
-            contract: None,
-            vip: None,
-            self_pay_consent: None,
-            spo2_scale: None,
-            time_zone: None,
-            episode_status: None,
+            ..Enrolment::default()
         }
     }
 

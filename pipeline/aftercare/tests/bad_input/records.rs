@@ -24,7 +24,6 @@ pub(crate) fn framed<T: Serialize>(topic: &'static str, record: &T) -> Vec<u8> {
 pub(crate) fn enrolment<'a>(id: &'a str, patient_id: &'a str, at: i64) -> Enrolment<'a> {
     Enrolment {
         id,
-        revision: 1,
         status: RecordStatus::Final,
         source: Source::Live,
         patient_id,
@@ -33,21 +32,10 @@ pub(crate) fn enrolment<'a>(id: &'a str, patient_id: &'a str, at: i64) -> Enrolm
         effective_at: at,
         procedure: Some("qx7-procedure"),
         treated_at: Some(at),
-        device: None,
-        manufacturer: None,
-        birth_year: None,
-        sex: None,
-        comorbidities: None,
         organisation: Some("qx7-organisation"),
-        care_team: None,
-        clinician_id: None,
         plan: Some("coronary-stent"),
-        contract: None,
-        vip: None,
-        self_pay_consent: None,
-        spo2_scale: None,
-        time_zone: None,
         episode_status: Some("active"),
+        ..Enrolment::default()
     }
 }
 
