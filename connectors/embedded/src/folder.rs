@@ -28,6 +28,13 @@ pub(crate) fn prepare(engine: &'static str, data_dir: &Path) -> Result<File> {
         .append(true)
         .open(&path)
         .map_err(EmbeddedError::folder("open", &path))?;
+    // A process that another thread is just starting holds the files of this one until it runs.
+    for _ in 1..START_ATTEMPTS {
+        if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
