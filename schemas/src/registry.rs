@@ -49,6 +49,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "late-readings" 3,
     "curve-contributions" 2,
     "scores" 3,
+    "ledger" 2,
 ];
 
 /// The list of released schemas as committed, with ids, GUIDs and checksums.

@@ -78,6 +78,11 @@ pub enum StoreError {
         /// What differs.
         message: String,
     },
+    /// The ledger has entries that a bill may not leave out and that this build does not know.
+    #[error(
+        "the ledger has entries of kinds that this version does not know: {0}; use the version that wrote them"
+    )]
+    UnknownKinds(String),
     /// A migration that the database has seen was changed in this build.
     #[error("migrations edited after they were applied: {}", .0.join(", "))]
     Edited(Vec<String>),
@@ -102,6 +107,7 @@ impl StoreError {
             | StoreError::TimedOut { .. }
             | StoreError::Refused { .. }
             | StoreError::Mismatch { .. }
+            | StoreError::UnknownKinds(_)
             | StoreError::Edited(_) => Fault::Dependency,
             StoreError::Bug { .. } => Fault::Bug,
         }
@@ -116,6 +122,7 @@ impl StoreError {
             StoreError::Config(_)
             | StoreError::Refused { .. }
             | StoreError::Mismatch { .. }
+            | StoreError::UnknownKinds(_)
             | StoreError::Edited(_) => Retry::AfterRepair,
             StoreError::Record { .. } | StoreError::Bug { .. } => Retry::Never,
         }

@@ -1,5 +1,6 @@
 //! The ledger as bills are made of it.
 
+use aftercare_schemas::wire::LedgerKind;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
@@ -10,29 +11,37 @@ use crate::{Store, StoreError};
 pub struct BillEntry {
     /// Id.
     pub entry_id: String,
-    /// line, held, posting or marker.
+    /// line, held, posting, marker, shown, measure or notice.
     pub kind: String,
     /// Contract document.
     pub contract: Option<String>,
     /// Version that prices it.
     pub contract_version: Option<i32>,
+    /// Clause of the contract.
+    pub clause: Option<String>,
     /// Component.
     pub component: Option<String>,
     /// What was rounded once and split.
     pub component_id: Option<String>,
+    /// Case: episode, purchase or key of a population; absent in entries of version 1.
+    pub case_id: Option<String>,
     /// Patient, pseudonymous.
     pub patient_id: Option<String>,
     /// Episode of care.
     pub episode_id: Option<String>,
-    /// Line: who owes. Posting: in whose books it is.
+    /// Line, shown: who owes. Posting: in whose books it is. Measure: the key of the population.
     pub payer: Option<String>,
-    /// Line: who is owed.
+    /// Line, shown: as what it pays, such as `manufacturer`; absent in entries of version 1.
+    pub payer_role: Option<String>,
+    /// Line, shown: who is owed.
     pub payee: Option<String>,
+    /// Line, shown: as what it is paid.
+    pub payee_role: Option<String>,
     /// Posting: account that is debited.
     pub debit_account: Option<String>,
     /// Posting: account that is credited.
     pub credit_account: Option<String>,
-    /// Signed, minor units of the currency.
+    /// Signed, minor units of the currency. Measure: the number, whatever it counts.
     pub amount_minor: i64,
     /// ISO 4217.
     pub currency: String,
@@ -48,21 +57,26 @@ pub struct BillEntry {
     pub manufacturer: Option<String>,
     /// What it rests on.
     pub evidence: Vec<BillEvidence>,
+    /// How it came about, a sentence each; none in entries of version 1.
+    pub said: Vec<String>,
 }
 
 /// Name, value, unit, record id, record revision.
 pub type BillEvidence = (String, String, String, Option<String>, Option<i32>);
 
-const COLUMNS: &str = "SELECT entry_id, toString(kind) AS kind, contract, contract_version, component, component_id, \
-     patient_id, episode_id, payer, payee, debit_account, credit_account, amount_minor, toString(currency) AS currency, \
-     service_period, booking_period, reason, reverses, manufacturer, evidence FROM ledger AS l FINAL";
+const COLUMNS: &str = "SELECT entry_id, toString(kind) AS kind, contract, contract_version, clause, component, component_id, \
+     case_id, patient_id, episode_id, payer, payer_role, payee, payee_role, debit_account, credit_account, amount_minor, toString(currency) AS currency, \
+     service_period, booking_period, reason, reverses, manufacturer, evidence, said FROM ledger AS l FINAL";
 
 impl Store {
-    /// The lines and postings booked in a month (as `2026-01`), of one payer or of all, by patient, component and id.
+    /// The lines and postings booked in a month (as `2026-01`), of one payer or of all, by patient, component and id:
+    /// all of its money.
     ///
     /// # Errors
-    /// What the server said.
+    /// What the server said; or that the ledger has entries of a kind that this version does not know, whose amounts
+    /// might belong to it.
     pub async fn booked(&self, month: &str, payer: Option<&str>) -> Result<Vec<BillEntry>, StoreError> {
+        self.knows_every_kind().await?;
         let sql = format!(
             "{COLUMNS} WHERE booking_period = {{month: String}} AND l.kind IN ('line', 'posting') \
              AND (payer = {{payer: String}} OR {{payer: String}} = '') \
@@ -71,6 +85,23 @@ impl Store {
         let query =
             self.client.query_raw(&sql).param("month", month).param("payer", payer.unwrap_or_default());
         self.timed("read a month of the ledger", query.fetch_all::<BillEntry>()).await
+    }
+
+    /// # Errors
+    /// As [`Store::booked`] says.
+    async fn knows_every_kind(&self) -> Result<(), StoreError> {
+        let known = LedgerKind::ALL.map(LedgerKind::as_str);
+        let known = known.into_iter().filter(|kind| *kind != LedgerKind::Unknown.as_str());
+        let sql = "SELECT toString(kind) AS name, uniqExact(entry_id) AS entries FROM ledger \
+             WHERE NOT has({known: Array(String)}, toString(kind)) GROUP BY name ORDER BY name";
+        let query = self.client.query_raw(sql).param("known", known.collect::<Vec<_>>());
+        let work = query.fetch_all::<(String, u64)>();
+        let others = self.timed("look for entries of unknown kinds", work).await?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let named = others.iter().map(|(name, entries)| format!("{entries} of the kind {name}"));
+        Err(StoreError::UnknownKinds(named.collect::<Vec<_>>().join(", ")))
     }
 
     /// What is held of services up to a month, of one manufacturer's devices (and of devices that are not known) or of

@@ -11,6 +11,9 @@ symbols! {
         2 Held "held",
         3 Posting "posting",
         4 Marker "marker",
+        5 Shown "shown",
+        6 Measure "measure",
+        7 Notice "notice",
         else 0 Unknown "unknown",
     }
 }
@@ -76,14 +79,20 @@ ledger! {
     component: Option<&'a str>,
     #[serde(borrow)]
     component_id: Option<&'a str>,
+    #[serde(borrow, default)]
+    case_id: Option<&'a str>,
     #[serde(borrow)]
     patient_id: Option<&'a str>,
     #[serde(borrow)]
     episode_id: Option<&'a str>,
     #[serde(borrow)]
     payer: Option<&'a str>,
+    #[serde(borrow, default)]
+    payer_role: Option<&'a str>,
     #[serde(borrow)]
     payee: Option<&'a str>,
+    #[serde(borrow, default)]
+    payee_role: Option<&'a str>,
     #[serde(borrow)]
     debit_account: Option<&'a str>,
     #[serde(borrow)]
@@ -101,6 +110,8 @@ ledger! {
     reverses: Option<&'a str>,
     #[serde(borrow, with = "super::nested")]
     evidence: Vec<LedgerEvidence<'a>>,
+    #[serde(borrow, default)]
+    said: Vec<&'a str>,
     stored_at: i64,
     #[serde(borrow)]
     organisation: Option<&'a str>,

@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     7 "0007_late_days"
     8 "0008_monitoring"
     9 "0009_forecast"
+    10 "0010_ledger"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");
 const EXPECTED: &str = include_str!("../../../../schemas/clickhouse/expected.json");

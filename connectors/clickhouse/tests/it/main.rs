@@ -5,6 +5,7 @@
 mod audit;
 mod crash;
 mod insert;
+mod ledger;
 mod migrate;
 mod readings;
 mod report;

@@ -6,7 +6,7 @@ use aftercare_clickhouse::{Difference, Retry, Store, StoreError};
 
 use crate::support::{client, migrated, one, reader_of_shared, run, store};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "0001_outputs",
     "0002_views",
     "0003_care",
@@ -16,6 +16,7 @@ const ALL: [&str; 9] = [
     "0007_late_days",
     "0008_monitoring",
     "0009_forecast",
+    "0010_ledger",
 ];
 
 /// What the migrations give is written down in `expected.json`, as this server prints it. After a new migration:

@@ -17,13 +17,19 @@ pub enum EntryKind {
     Held,
     /// From one account to another.
     Posting,
+    /// A line that is not owed: it was prepaid.
+    Shown,
+    /// A whole number, no money, that the case adds to a population.
+    Measure,
+    /// Something is to be done; the reason says what.
+    Notice,
 }
 
 /// One thing that an amount rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// What it is.
-    pub name: &'static str,
+    pub name: Arc<str>,
     /// Its value, exactly.
     pub value: String,
     /// UCUM; empty where it has none.
@@ -45,20 +51,26 @@ pub struct Entry {
     /// The version that prices it.
     pub contract_version: i32,
     /// The clause.
-    pub clause: &'static str,
+    pub clause: Arc<str>,
     /// The component.
-    pub component: &'static str,
-    /// `{contract}/{episode}/{cause}/{component}`.
+    pub component: Arc<str>,
+    /// `{contract}/{case}/{cause}/{component}`.
     pub component_id: String,
-    /// The episode.
-    pub episode_id: Arc<str>,
-    /// Line: who owes. Posting: in whose books it is.
+    /// The case: an episode, a purchase or the key of a population.
+    pub case_id: Arc<str>,
+    /// The episode; `None` of a population.
+    pub episode_id: Option<Arc<str>>,
+    /// Line, shown: who owes. Posting: in whose books it is. Measure: the key of the population.
     pub payer: Option<Arc<str>>,
-    /// Line: who is owed.
+    /// Line, shown: as what it pays.
+    pub payer_role: Option<Arc<str>>,
+    /// Line, shown: who is owed.
     pub payee: Option<Arc<str>>,
+    /// Line, shown: as what it is paid.
+    pub payee_role: Option<Arc<str>>,
     /// Posting: the accounts that are debited and credited.
-    pub accounts: Option<(&'static str, &'static str)>,
-    /// Signed, minor units of the currency.
+    pub accounts: Option<(Arc<str>, Arc<str>)>,
+    /// Signed, minor units of the currency. Measure: the number.
     pub amount: Minor,
     /// ISO 4217.
     pub currency: Arc<str>,
@@ -75,6 +87,8 @@ pub struct Entry {
     pub reverses: Option<String>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+    /// How it came about, a sentence each.
+    pub said: Vec<String>,
     /// The tick at which it was issued.
     pub stored_at: Instant,
     /// Who it belongs to at the time of the trigger.

@@ -17,7 +17,12 @@ struct Gathered(Vec<Evidence>);
 
 impl Gathered {
     fn add(&mut self, name: &'static str, value: impl ToString, unit: &'static str, record: &Record) {
-        self.0.push(Evidence { name, value: value.to_string(), unit, record: record.clone() });
+        self.0.push(Evidence {
+            name: Arc::from(name),
+            value: value.to_string(),
+            unit,
+            record: record.clone(),
+        });
     }
 }
 

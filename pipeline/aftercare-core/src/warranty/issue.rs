@@ -206,7 +206,7 @@ impl Desk<'_> {
         };
         let decimals = self.book.terms.get(was.terms).map_or(2, |terms| terms.decimals);
         let evidence = was.why.is_none().then(|| Evidence {
-            name: "reversed_amount",
+            name: Arc::from("reversed_amount"),
             value: was.amount.text(decimals),
             unit: "",
             record: Some((Arc::from(&*reversed), 1)),
@@ -259,18 +259,22 @@ impl Desk<'_> {
             (None, _) => EntryKind::Line,
         };
         let Some(terms) = self.book.terms.get(was.terms) else { return };
+        let episode_id: Arc<str> = Arc::from(names.text(key.episode));
         let entry = Entry {
             entry_id: self.entry_id(was, was.count),
             kind,
             contract: Arc::from(names.text(key.contract)),
             contract_version: terms.version,
-            clause: key.component.clause(),
-            component: key.component.as_str(),
+            clause: Arc::from(key.component.clause()),
+            component: Arc::from(key.component.as_str()),
             component_id: self.component_id(key),
-            episode_id: Arc::from(names.text(key.episode)),
+            case_id: episode_id.clone(),
+            episode_id: Some(episode_id),
             payer: key.payer.map(|payer| self.book.text(payer)),
+            payer_role: None,
             payee: was.payee.map(|payee| self.book.text(payee)),
-            accounts,
+            payee_role: None,
+            accounts: accounts.map(|(debit, credit)| (Arc::from(debit), Arc::from(credit))),
             amount,
             currency: Arc::from(names.text(terms.currency)),
             triggered_at: was.triggered_at,
@@ -279,6 +283,7 @@ impl Desk<'_> {
             reason,
             reverses,
             evidence,
+            said: Vec::new(),
             stored_at: self.tick,
             attribution: self.view.attribution(was.triggered_at),
             source: was.source,

@@ -23,7 +23,7 @@ fn what_is_stored_on_day_30_still_counts() {
         world
             .entries
             .iter()
-            .filter(|e| e.component == "fee")
+            .filter(|e| &*e.component == "fee")
             .all(|e| e.booking_period.to_string() == "2025-01")
     );
 }
@@ -75,7 +75,7 @@ fn a_known_device_is_known_by_any_revision_that_said_it() {
     assert!(world.book.take(&head(2), &body, &Verdict::Accepted, day(9)));
     assert!(world.book.take(&head(1), &body, &Verdict::Superseded, day(5)));
     assert!(!world.book.take(&head(1), &body, &Verdict::Duplicate, day(1)));
-    let accrual = world.tick(day(10)).iter().find(|entry| entry.component == "accrual").unwrap();
+    let accrual = world.tick(day(10)).iter().find(|entry| &*entry.component == "accrual").unwrap();
     assert_eq!(accrual.triggered_at, midnight(5));
 }
 

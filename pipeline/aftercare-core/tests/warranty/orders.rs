@@ -62,7 +62,7 @@ proptest! {
         // the journal balances: what is set aside is released, what is payable is what the lines say
         prop_assert_eq!(world.balance("warranty-provision").0, 0);
         let owed: i64 = world.entries.iter()
-            .filter(|e| e.kind == EntryKind::Line && e.component != "compensation" && e.payer.as_deref() == Some("m-alpha"))
+            .filter(|e| e.kind == EntryKind::Line && &*e.component != "compensation" && e.payer.as_deref() == Some("m-alpha"))
             .map(|e| e.amount.0)
             .sum();
         prop_assert_eq!(world.balance("warranty-payable").0, -owed);

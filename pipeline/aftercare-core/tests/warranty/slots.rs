@@ -20,12 +20,12 @@ fn within_the_expected_the_fee_is_80() {
     let line = world
         .entries
         .iter()
-        .find(|entry| entry.payer.as_deref() == Some("m-alpha") && entry.component == "fee");
+        .find(|entry| entry.payer.as_deref() == Some("m-alpha") && &*entry.component == "fee");
     let line = line.unwrap();
     assert_eq!(line.entry_id, "warranty-example/e-1/slot-01/fee/m-alpha/0");
     assert_eq!((line.payee.as_deref(), &*line.currency, line.reason.as_deref()), (Some("c-1"), "CNY", None));
     assert_eq!(line.attribution.care_team.as_deref(), Some("team-1"));
-    let evidence: Vec<(&str, &str)> = line.evidence.iter().map(|e| (e.name, e.value.as_str())).collect();
+    let evidence: Vec<(&str, &str)> = line.evidence.iter().map(|e| (&*e.name, e.value.as_str())).collect();
     for expected in [
         ("treated_on", "2025-01-01"),
         ("device", "stent-a"),
@@ -96,8 +96,8 @@ fn without_a_curve_the_fee_stays_and_says_so() {
     world.tell(&Fact::Score(Box::new(score("u-1", 14, Some(50.0), None))), day(14));
     world.tell(&review("u-1", 14), day(14));
     assert_eq!(world.owes("m-alpha"), "64.00");
-    let fee = world.entries.iter().find(|entry| entry.component == "fee").unwrap();
-    assert!(fee.evidence.iter().any(|e| (e.name, e.value.as_str()) == ("step", "no_curve")));
+    let fee = world.entries.iter().find(|entry| &*entry.component == "fee").unwrap();
+    assert!(fee.evidence.iter().any(|e| (&*e.name, e.value.as_str()) == ("step", "no_curve")));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn the_month_is_that_of_the_review_s_end_in_the_contract_s_zone() {
         let mut world = World::covered();
         world.tell(&upload("u-1", 28, 120.0, 120.0), day(28));
         world.tell(&Fact::Review("se-1".into(), verdict("u-1", ended_at)), day(31));
-        let fee = world.entries.iter().find(|entry| entry.component == "fee").unwrap();
+        let fee = world.entries.iter().find(|entry| &*entry.component == "fee").unwrap();
         assert_eq!((fee.service_period.to_string().as_str(), fee.triggered_at), (month, ended_at));
     }
 }
@@ -231,9 +231,9 @@ fn the_29th_of_february_is_a_day_like_any_other() {
     // slot 1 is [T + 7, T + 21): 2024-02-22 to 2024-03-06; day T + 14 is 2024-02-29
     world.tell(&upload("u-1", -307, 120.0, 120.0), day(-307));
     world.tell(&review("u-1", -307), day(-307));
-    let fee = world.entries.iter().find(|entry| entry.component == "fee").unwrap();
+    let fee = world.entries.iter().find(|entry| &*entry.component == "fee").unwrap();
     assert_eq!(fee.service_period.to_string(), "2024-02");
-    let value = |name: &str| fee.evidence.iter().find(|e| e.name == name).unwrap().value.clone();
+    let value = |name: &str| fee.evidence.iter().find(|e| &*e.name == name).unwrap().value.clone();
     assert_eq!((value("slot_from"), value("slot_to")), ("2024-02-22".into(), "2024-03-06".into()));
     assert_eq!(value("reviewed_on"), "2024-02-29");
 }

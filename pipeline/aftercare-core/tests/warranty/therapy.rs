@@ -19,7 +19,7 @@ fn each_completed_week_is_1000() {
     // 84 / 120 = 0.70, the edge; [20, 41) has three weeks
     let world = paid(84.0, 20, 41);
     assert_eq!(owed_for(&world), 3_000);
-    let weeks: Vec<_> = world.entries.iter().filter(|e| e.component == "compensation").collect();
+    let weeks: Vec<_> = world.entries.iter().filter(|e| &*e.component == "compensation").collect();
     assert_eq!(weeks[0].entry_id, "warranty-example/e-1/ev-1/week-01/compensation/m-alpha/0");
     assert_eq!(weeks[0].payee.as_deref(), Some("patient"));
     // dated on the week's last day: T + 26, T + 33, T + 40, i.e. 27 January, 3 and 10 February
@@ -65,7 +65,7 @@ fn absurd_times_end_too() {
         world.tell(&Fact::Therapy(id, from, Some(to)), day(40));
     }
     // ev-1: weeks of seven days that begin in [T + 15, T + 371) and end by T + 40; ev-3: [T + 17, T + 38)
-    let weeks = world.entries.iter().filter(|entry| entry.component == "compensation");
+    let weeks = world.entries.iter().filter(|entry| &*entry.component == "compensation");
     assert!((5..=6).contains(&weeks.count()));
     world.tell(&Fact::Score(Box::new(score("u-2", 14, Some(f64::MAX), Some(1e-300)))), Instant::MAX);
     assert_eq!(world.book.next_due(), None);

@@ -228,7 +228,7 @@ impl World {
     pub(crate) fn lines(&self) -> Vec<(String, String, String)> {
         let mut sums: BTreeMap<(String, String), Minor> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.kind == EntryKind::Line) {
-            let key = (entry.component.to_owned(), entry.payer.as_deref().unwrap().to_owned());
+            let key = (entry.component.to_string(), entry.payer.as_deref().unwrap().to_owned());
             let sum = sums.entry(key).or_default();
             *sum = *sum + entry.amount;
         }
@@ -249,9 +249,9 @@ impl World {
     pub(crate) fn balance(&self, account: &str) -> Minor {
         let mut balance = Minor(0);
         for entry in &self.entries {
-            if let Some((debit, credit)) = entry.accounts {
-                balance = if debit == account { balance + entry.amount } else { balance };
-                balance = if credit == account { balance - entry.amount } else { balance };
+            if let Some((debit, credit)) = &entry.accounts {
+                balance = if **debit == *account { balance + entry.amount } else { balance };
+                balance = if **credit == *account { balance - entry.amount } else { balance };
             }
         }
         balance
@@ -270,7 +270,7 @@ impl World {
         for entry in &self.entries {
             let text = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("").to_owned();
             let period = entry.service_period.to_string();
-            let key = (period, entry.component.to_owned(), text(&entry.payer), text(&entry.payee));
+            let key = (period, entry.component.to_string(), text(&entry.payer), text(&entry.payee));
             *net.entry(key).or_insert(0) += entry.amount.0;
         }
         net.retain(|_, amount| *amount != 0);

@@ -34,7 +34,7 @@ pub(super) fn check_reference(expected: &Expected, actual: &Actual) -> Vec<Viola
         }
     }
     let mut stands: BTreeMap<Amount, i64> = BTreeMap::new();
-    for (_, entry) in ledger.iter().filter(|(_, entry)| entry.kind != LedgerKind::Held) {
+    for (_, entry) in ledger.iter().filter(|(_, entry)| is_money(entry.kind)) {
         *stands.entry(key_of(entry)).or_default() += entry.amount_minor;
     }
     let mut violations = Vec::new();
@@ -49,6 +49,11 @@ pub(super) fn check_reference(expected: &Expected, actual: &Actual) -> Vec<Viola
     }
     violations.extend(held(expected, ledger, &expected_of));
     violations
+}
+
+/// What is ever summed as money.
+fn is_money(kind: LedgerKind) -> bool {
+    matches!(kind, LedgerKind::Line | LedgerKind::Posting)
 }
 
 /// By component the day, since 1970, on which the last accrual says that the device was known.
@@ -103,8 +108,8 @@ fn held(
 
 pub(super) fn check_slots(expected: &Expected, actual: &Actual) -> Vec<Violation> {
     let mut fees: BTreeMap<&str, i64> = BTreeMap::new();
-    for (_, entry) in actual.ledger.iter().flat_map(Rows::iter).filter(|(_, entry)| entry.component == "fee")
-    {
+    let entries = actual.ledger.iter().flat_map(Rows::iter).map(|(_, entry)| entry);
+    for entry in entries.filter(|entry| is_money(entry.kind) && entry.component == "fee") {
         *fees.entry(&entry.component_id).or_default() += entry.amount_minor;
     }
     let fee_of = |id: &str| {
@@ -176,6 +181,11 @@ fn lacking(entry: &ActualEntry) -> Option<&'static str> {
     if entry.kind == LedgerKind::Held {
         let settled = ["settled", "withdrawn"].contains(&&*entry.reason);
         return (!settled && entry.evidence.is_empty()).then_some("why it is held");
+    }
+    match entry.kind {
+        LedgerKind::Measure | LedgerKind::Notice => return None,
+        LedgerKind::Unknown => return Some("a kind that nobody knows"),
+        _ => {}
     }
     let decimal = |name: &str| entry.evidence(name).and_then(|value| value.parse::<f64>().ok());
     let amount = f64::from(i32::try_from(entry.amount_minor).unwrap_or(i32::MAX)) / 100.0;

@@ -122,18 +122,25 @@ fn entry(entry: &Entry) -> BillEntry {
             EntryKind::Line => "line",
             EntryKind::Held => "held",
             EntryKind::Posting => "posting",
+            EntryKind::Shown => "shown",
+            EntryKind::Measure => "measure",
+            EntryKind::Notice => "notice",
         }
         .to_owned(),
         contract: Some(entry.contract.to_string()),
         contract_version: Some(entry.contract_version),
-        component: Some(entry.component.to_owned()),
+        clause: Some(entry.clause.to_string()),
+        component: Some(entry.component.to_string()),
         component_id: Some(entry.component_id.clone()),
         patient_id: Some("p-1".to_owned()),
-        episode_id: Some(entry.episode_id.to_string()),
+        case_id: Some(entry.case_id.to_string()),
+        episode_id: text(&entry.episode_id),
         payer: text(&entry.payer),
+        payer_role: text(&entry.payer_role),
         payee: text(&entry.payee),
-        debit_account: entry.accounts.map(|(debit, _)| debit.to_owned()),
-        credit_account: entry.accounts.map(|(_, credit)| credit.to_owned()),
+        payee_role: text(&entry.payee_role),
+        debit_account: entry.accounts.as_ref().map(|(debit, _)| debit.to_string()),
+        credit_account: entry.accounts.as_ref().map(|(_, credit)| credit.to_string()),
         amount_minor: entry.amount.0,
         currency: entry.currency.to_string(),
         service_period: Some(entry.service_period.to_string()),
@@ -146,9 +153,10 @@ fn entry(entry: &Entry) -> BillEntry {
             .iter()
             .map(|one| {
                 let (id, revision) = one.record.clone().unzip();
-                (one.name.to_owned(), one.value.clone(), one.unit.to_owned(), text(&id), revision)
+                (one.name.to_string(), one.value.clone(), one.unit.to_owned(), text(&id), revision)
             })
             .collect(),
+        said: entry.said.clone(),
     }
 }
 
