@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod clinician;
+pub mod contract;
 pub mod curve;
 pub mod documents;
 pub mod facts;
