@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/sql.rs"]
 mod sql;
 #[allow(dead_code, reason = "each test uses its part")]
@@ -17,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+use python::{or_passed_over, python};
 use sql::sql;
 use support::{Instance, Stack, wait_until};
 
@@ -33,27 +36,8 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The interpreter that has the client: as `deploy/test` says, else where `deploy/install` puts it.
-fn python() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    let engines = || set("AFTERCARE_ENGINES").or_else(|| Some(cache()?.join("aftercare/engines")));
-    set("AFTERCARE_PYTHON")
-        .or_else(|| Some(engines()?.join("python/bin/python")))
-        .filter(|path| path.is_file())
-}
-
 fn kcat() -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("kcat")).find(|p| p.is_file())
-}
-
-/// `client`, unless it may be missing and is.
-fn or_passed_over(client: Option<PathBuf>, name: &str) -> Option<PathBuf> {
-    if client.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{name} is missing: run deploy/install");
-        eprintln!("passed over: {name} is missing; deploy/install installs it");
-    }
-    client
 }
 
 /// Runs a client to its end; what it printed, line by line.
@@ -83,7 +67,7 @@ fn scores(stack: &Stack, client: &str, upload: &str, instruments: usize, sent_at
 
 #[test]
 fn scores_of_other_peoples_clients_are_in_clickhouse() {
-    let (python, kcat) = (or_passed_over(python(), "Python"), or_passed_over(kcat(), "kcat"));
+    let (python, kcat) = (python(), or_passed_over(kcat(), "kcat"));
     if python.is_none() && kcat.is_none() {
         return;
     }
