@@ -17,9 +17,10 @@ pub enum RecordStatus {
 }
 
 /// Where a record came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// An app, a device or an interface, as it happened.
+    #[default]
     Live,
     /// A file of the past.
     Import,

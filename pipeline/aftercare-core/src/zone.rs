@@ -49,13 +49,13 @@ impl Zone {
 }
 
 /// The calendar date of a day, counted since 1970-01-01; the nearest date there is where it lies outside the calendar.
-pub(crate) fn date_of_day(day: i64) -> Date {
+pub fn date_of_day(day: i64) -> Date {
     let since = i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX });
     EPOCH.saturating_add(since.clamp(-DAYS_MAX, DAYS_MAX).days())
 }
 
 /// Days since 1970-01-01.
-pub(crate) fn day_of_date(date: Date) -> i64 {
+pub fn day_of_date(date: Date) -> i64 {
     i64::from(EPOCH.until(date).map_or(0, |span| span.get_days()))
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod facts_file;
 mod import;
 mod score;
 mod wiring;
@@ -69,6 +70,8 @@ enum Command {
     Dlq(commands::dlq::Args),
     /// Bill a manufacturer's month: sums, the invoice as CSV, each entry explained.
     Bill(commands::bill::Args),
+    /// Try a contract on a file of facts.
+    Contracts(commands::contracts::Args),
     /// What is expected of patients, from a registry's history: fit a curve, ask it, calibrate it.
     Curve(commands::curve::Args),
     /// See whose patients do worse, or better, than expected of them, beyond chance.
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(&config, &args),
         Command::Dlq(args) => commands::dlq::run(&config, &args),
         Command::Bill(args) => commands::bill::run(&config, &args),
+        Command::Contracts(args) => commands::contracts::run(&args),
         Command::Curve(args) => commands::curve::run(&config, &args),
         Command::Monitor(args) => commands::monitor::run(&config, &args),
         Command::Document(args) => commands::document::run(&config, &args),

@@ -106,11 +106,12 @@ pub struct ReceiptChange {
 }
 
 /// Whether a score row stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScoreStatus {
     /// It has a score (a composite: an index).
     Scored,
     /// It has none; the reason says why.
+    #[default]
     Unscored,
     /// It was issued and no longer stands.
     Withdrawn,
@@ -127,8 +128,8 @@ impl ScoreStatus {
     }
 }
 
-/// The state of one score: one instrument of one upload, judged for one episode.
-#[derive(Clone, Debug, PartialEq)]
+/// The state of one score: one instrument of one upload, judged for one episode. The default says nothing of any.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScoreChange {
     /// The episode.
     pub episode_id: Arc<str>,

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod bill;
 pub(crate) mod check;
+pub(crate) mod contracts;
 pub(crate) mod curve;
 pub(crate) mod demo;
 pub(crate) mod dlq;
