@@ -74,7 +74,7 @@ impl Nets {
         let key = Key {
             patient: patient.into(),
             service: entry.service_period,
-            component: Arc::from(&*entry.component),
+            component: Arc::clone(&entry.component),
             payer: entry.payer.clone().unwrap_or_default(),
             payee: entry.payee.clone().unwrap_or_default(),
             currency: Arc::clone(&entry.currency),

@@ -102,9 +102,9 @@ impl Lines {
 
     pub(super) fn take(&mut self, patient: &str, entry: &Entry) {
         let wanted = match entry.kind {
-            EntryKind::Line => Of::Lines,
+            EntryKind::Line | EntryKind::Shown => Of::Lines,
             EntryKind::Posting => Of::Postings,
-            EntryKind::Held => return,
+            EntryKind::Held | EntryKind::Measure | EntryKind::Notice => return,
         };
         if wanted != self.of {
             return;
@@ -121,7 +121,7 @@ impl Lines {
             booking: entry.booking_period,
             day,
             patient: self.names.share(patient),
-            component: self.names.share(&entry.component),
+            component: Arc::clone(&entry.component),
             payer: self.names.share(payer),
             from,
             to: self.text.len(),
@@ -157,6 +157,8 @@ impl Row {
 fn line(day: i64, patient: &str, entry: &Entry) -> [String; COLUMNS.len()] {
     let evidence = entry.evidence.iter().map(|evidence| format!("{}={}", evidence.name, evidence.value));
     let evidence: Vec<String> = evidence.collect();
+    let shown = (entry.kind == EntryKind::Shown).then_some("shown");
+    let reason: Vec<&str> = shown.into_iter().chain(entry.reason.as_deref()).collect();
     [
         date_of_day(day).to_string(),
         entry.service_period.to_string(),
@@ -167,7 +169,7 @@ fn line(day: i64, patient: &str, entry: &Entry) -> [String; COLUMNS.len()] {
         entry.payee.as_deref().unwrap_or_default().to_owned(),
         money(entry.amount.0, &entry.currency),
         entry.currency.to_string(),
-        entry.reason.clone().unwrap_or_default(),
+        reason.join(";"),
         evidence.join(";"),
         entry.reverses.clone().unwrap_or_default(),
     ]

@@ -23,6 +23,10 @@ pub(super) struct Summary {
     held: BTreeMap<Box<str>, Box<str>>,
     /// By books, account and currency: debit less credit.
     accounts: BTreeMap<Account, i64>,
+    /// What is to be done, by component id, with its reason.
+    notices: BTreeMap<Box<str>, Box<str>>,
+    /// What patients add to populations: by the population's key and what is counted.
+    measures: BTreeMap<(Arc<str>, Arc<str>), i64>,
     /// Patients by whom or for whom something is owed.
     patients: BTreeSet<Box<str>>,
 }
@@ -33,7 +37,7 @@ impl Summary {
         let payer = || entry.payer.clone().unwrap_or_default();
         match entry.kind {
             EntryKind::Line => {
-                let key = (Arc::from(&*entry.component), payer(), currency());
+                let key = (Arc::clone(&entry.component), payer(), currency());
                 let (sum, lines) = self.owed.entry(key).or_default();
                 *sum = sum.saturating_add(entry.amount.0);
                 *lines += 1;
@@ -45,10 +49,21 @@ impl Summary {
                 None | Some("settled" | "withdrawn") => drop(self.held.remove(&*entry.component_id)),
                 Some(reason) => drop(self.held.insert((*entry.component_id).into(), reason.into())),
             },
+            EntryKind::Shown => {}
+            EntryKind::Notice => match (entry.reason.as_deref(), &entry.reverses) {
+                (Some(reason), None) => {
+                    drop(self.notices.insert((*entry.component_id).into(), reason.into()))
+                }
+                _ => drop(self.notices.remove(&*entry.component_id)),
+            },
+            EntryKind::Measure => {
+                let sum = self.measures.entry((payer(), Arc::clone(&entry.component))).or_default();
+                *sum = sum.saturating_add(entry.amount.0);
+            }
             EntryKind::Posting => {
                 let Some((debit, credit)) = &entry.accounts else { return };
                 for (account, amount) in [(debit, entry.amount.0), (credit, -entry.amount.0)] {
-                    let key = (payer(), Arc::from(&**account), currency());
+                    let key = (payer(), Arc::clone(account), currency());
                     let sum = self.accounts.entry(key).or_default();
                     *sum = sum.saturating_add(amount);
                 }
@@ -69,7 +84,10 @@ impl Summary {
             let sum = money(*sum, currency);
             said.push(format!("  {component:<24} {payer:<24} {sum:>16} {currency}  {lines} lines"));
         }
-        self.say_held(&mut said);
+        say_reasons("held", &self.held, &mut said);
+        say_reasons("to be done", &self.notices, &mut said);
+        let measures = self.measures.iter().filter(|(_, sum)| **sum != 0);
+        said.extend(measures.map(|((pool, name), sum)| format!("of {pool}: {name} {sum}")));
         self.say_journal(&mut said);
         for (what, count) in [
             ("copies of lines that came before", counts.duplicates),
@@ -89,17 +107,6 @@ impl Summary {
         said
     }
 
-    fn say_held(&self, said: &mut Vec<String>) {
-        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-        for reason in self.held.values() {
-            *reasons.entry(reason).or_default() += 1;
-        }
-        if !reasons.is_empty() {
-            said.push("held:".to_owned());
-            said.extend(reasons.iter().map(|(reason, count)| format!("  {reason:<40} {count}")));
-        }
-    }
-
     fn say_journal(&self, said: &mut Vec<String>) {
         let mut balances: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         for ((books, _, currency), sum) in &self.accounts {
@@ -117,5 +124,17 @@ impl Summary {
                 said.push(format!("  {account:<40} {:>16}", money(*sum, currency)));
             }
         }
+    }
+}
+
+/// How many there are of each reason.
+fn say_reasons(what: &str, reasons: &BTreeMap<Box<str>, Box<str>>, said: &mut Vec<String>) {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for reason in reasons.values() {
+        *counts.entry(reason).or_default() += 1;
+    }
+    if !counts.is_empty() {
+        said.push(format!("{what}:"));
+        said.extend(counts.iter().map(|(reason, count)| format!("  {reason:<40} {count}")));
     }
 }
