@@ -21,6 +21,5 @@ pub mod score;
 pub mod time;
 mod unit;
 pub mod vital;
-pub mod warranty;
 pub mod window;
 pub mod zone;

@@ -89,14 +89,26 @@ impl Minor {
         Minor(if product < 0 { -magnitude } else { magnitude })
     }
 
-    /// Splits by shares that add up to one: by largest remainder, ties to the share listed first; a negative amount by
-    /// its magnitude, with the sign put back. The parts add up to `self`.
+    /// Splits by shares that add up to one, as [`Minor::split_by`].
     pub fn split(self, shares: &[Millionths]) -> Vec<Minor> {
+        let weights: Vec<i128> = shares.iter().map(|share| i128::from(share.0)).collect();
+        self.split_by(&weights).unwrap_or_default()
+    }
+
+    /// Splits by weights: by largest remainder, ties to the weight listed first; a negative amount by its magnitude,
+    /// with the sign put back. The parts add up to `self`. `None` where a weight is negative, all are 0, or a product is
+    /// beyond the range.
+    pub fn split_by(self, weights: &[i128]) -> Option<Vec<Minor>> {
+        let whole = weights.iter().try_fold(0_i128, |sum, weight| sum.checked_add(*weight))?;
+        if whole <= 0 || weights.iter().any(|weight| *weight < 0) {
+            return None;
+        }
         let magnitude = i128::from(self.0).abs();
-        let exact = |share: &Millionths| magnitude * i128::from(share.0);
-        let mut parts: Vec<i128> = shares.iter().map(|share| exact(share) / SCALE).collect();
-        let mut order: Vec<usize> = (0..shares.len()).collect();
-        order.sort_by_key(|at| shares.get(*at).map(|share| -(exact(share) % SCALE)));
+        let exact: Option<Vec<i128>> = weights.iter().map(|weight| magnitude.checked_mul(*weight)).collect();
+        let exact = exact?;
+        let mut parts: Vec<i128> = exact.iter().map(|exact| exact / whole).collect();
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        order.sort_by_key(|at| exact.get(*at).map(|exact| -(exact % whole)));
         let left = magnitude - parts.iter().sum::<i128>();
         for at in order.into_iter().take(usize::try_from(left).unwrap_or(0)) {
             if let Some(part) = parts.get_mut(at) {
@@ -104,7 +116,7 @@ impl Minor {
             }
         }
         let sign = i128::from(self.0.signum());
-        parts.into_iter().map(|part| Minor(i64::try_from(sign * part).unwrap_or(i64::MAX))).collect()
+        parts.into_iter().map(|part| i64::try_from(sign * part).ok().map(Minor)).collect()
     }
 
     /// The amount as text with that many decimals: `-16.00`.

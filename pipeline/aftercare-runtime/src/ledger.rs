@@ -1,9 +1,11 @@
 //! The ledger of each patient: which records concern it, when it is looked at, what closes a month.
 
+use std::collections::BTreeMap;
+
 use aftercare_core::facts::InputKind;
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
-use aftercare_core::warranty::{Closing, Entry, EntryKind};
+use aftercare_core::contract::{Closing, Entry, EntryKind, LedgerBook, Outside, Settlement};
 use aftercare_schemas::wire;
 use aftercare_stream::log::TaskLog;
 
@@ -15,8 +17,16 @@ use crate::stats::Counted;
 use crate::task::Task;
 use crate::topics::LEDGER;
 
-/// The number of the one book of closings.
+/// The number of the one book of closings, and of settlements.
 const CLOSINGS: u32 = 0;
+
+/// What a settlement says: the sums of a pool's measures.
+#[derive(serde::Deserialize)]
+struct Settled<'a> {
+    revision: i64,
+    #[serde(borrow)]
+    measures: BTreeMap<&'a str, i64>,
+}
 
 impl<L: TaskLog> Task<L> {
     /// Hands a record, and the scores that changed, to the ledger. It keeps what it is told whether or not there is a
@@ -74,6 +84,37 @@ impl<L: TaskLog> Task<L> {
         self.pen.marker(&mut self.log, &mut self.counted, closing_id, Instant(self.state.meta.tick))
     }
 
+    /// Takes what a population came to: all who are under its contract are looked at again, and so is the pool itself, in
+    /// the partition of its key. A settlement that came before, or that a higher revision replaced, changes nothing.
+    pub(crate) fn settle(&mut self, id: &str, body: &str) -> Result<(), TaskError> {
+        let named = Settlement::parse_id(id);
+        let said = serde_json::from_str::<Settled<'_>>(body);
+        let (Some((contract, key)), Ok(said)) = (named, said) else {
+            tracing::error!(
+                partition = self.config.partition,
+                settlement = id,
+                "settlement ignored: it names no contract and pool, or says no measures"
+            );
+            return Ok(());
+        };
+        let settlement = Settlement { contract, key, revision: said.revision, measures: said.measures };
+        let settled = self.state.settlements.change(&mut self.tx, CLOSINGS, |all| all.settle(&settlement));
+        if !settled {
+            return Ok(());
+        }
+        let pool_id = LedgerBook::pool_id(contract, key);
+        if partition_of(pool_id.as_bytes(), self.config.partitions) == self.config.partition {
+            let pool = self.patient_no(&pool_id);
+            self.state.ledgers.change(&mut self.tx, pool.0, |book| book.open_pool(&pool_id));
+        }
+        for patient in self.state.patient_numbers() {
+            if self.state.ledgers.get(patient.0).is_some_and(|book| book.is_under(contract)) {
+                self.issue_ledger(patient)?;
+            }
+        }
+        Ok(())
+    }
+
     fn has_judged(&self, patient: PatientNo) -> bool {
         let entry = self.state.patient(patient);
         self.changes.scores.iter().any(|row| entry.patient.is_deciding(row, &self.library))
@@ -83,12 +124,13 @@ impl<L: TaskLog> Task<L> {
         let tick = Instant(self.state.meta.tick);
         let mut entries = std::mem::take(&mut self.entries);
         entries.clear();
-        let nothing_closed = Default::default();
-        let closings = self.state.closings.get(CLOSINGS).unwrap_or(&nothing_closed);
-        let library = &self.library;
-        self.state.ledgers.change(&mut self.tx, patient.0, |book| {
-            book.issue(tick, library, closings, &mut entries);
-        });
+        let (nothing_closed, nothing_settled) = Default::default();
+        let outside = Outside {
+            library: &self.library,
+            closings: self.state.closings.get(CLOSINGS).unwrap_or(&nothing_closed),
+            settlements: self.state.settlements.get(CLOSINGS).unwrap_or(&nothing_settled),
+        };
+        self.state.ledgers.change(&mut self.tx, patient.0, |book| book.issue(tick, &outside, &mut entries));
         let patient_id = &self.state.patient(patient).id;
         for entry in &entries {
             self.pen.ledger(&mut self.log, &mut self.counted, patient_id, entry)?;
@@ -111,7 +153,7 @@ impl Pen {
         let evidence = entry.evidence.iter().map(|evidence| wire::LedgerEvidence {
             name: &evidence.name,
             value: &evidence.value,
-            unit: evidence.unit,
+            unit: &evidence.unit,
             record_id: evidence.record.as_ref().map(|(id, _)| &**id),
             record_revision: evidence.record.as_ref().map(|(_, revision)| *revision),
         });
@@ -134,7 +176,7 @@ impl Pen {
             component: Some(&entry.component),
             component_id: Some(&entry.component_id),
             case_id: Some(&entry.case_id),
-            patient_id: Some(patient_id),
+            patient_id: (!LedgerBook::is_pool_id(patient_id)).then_some(patient_id),
             episode_id: entry.episode_id.as_deref(),
             payer: entry.payer.as_deref(),
             payer_role: entry.payer_role.as_deref(),

@@ -4,7 +4,6 @@
 //! numbers), a floating literal fails the check.
 
 mod alert_policy;
-mod contract;
 mod curve;
 mod decimal;
 mod instrument;
@@ -14,7 +13,7 @@ mod read_alert_policy;
 mod read_instrument;
 mod read_rule;
 mod read_scales;
-mod reader;
+pub(crate) mod reader;
 mod review_rule;
 mod rule;
 mod vitals;
@@ -26,9 +25,6 @@ pub use alert_policy::{
     AlertPolicyDocument, AlertRule, Answer, Away, Fall, LevelBand, RULE_KINDS, Role, RuleKind, Severity,
     Side, ValueUnit, WatchedWindows,
 };
-pub use contract::{
-    AccrualTerms, Clauses, Compensation, MANUFACTURER, PATIENT, ReviewTerms, Share, Step, WarrantyContract,
-};
 pub use curve::{COHORT_LEVELS, CohortLevel, ComorbidityGroup, CurveRules};
 pub use decimal::Decimal;
 pub use instrument::{CutOff, Direction, ITEMS_MAX, InstrumentDocument, Item, Mcid, Outline, SCORE};
@@ -39,6 +35,7 @@ pub use review_rule::ReviewRule;
 pub use rule::{Case, NormTerm, Points, Rule, Scale, Summary, ValueSet, Values, Weighted};
 pub use vitals::{VitalMetric, VitalsDocument};
 
+use crate::contract::ContractDocument;
 use crate::metric::Metric;
 use crate::reason::Reason;
 use crate::time::{Instant, Millis};
@@ -123,7 +120,7 @@ pub struct Library {
     review_rules: Versions<Arc<ReviewRule>>,
     alert_policies: Shelf<AlertPolicyDocument>,
     watched_windows: WatchedWindows,
-    contracts: Shelf<WarrantyContract>,
+    contracts: Shelf<ContractDocument>,
     priors: Shelf<PriorDocument>,
     texts: BTreeMap<Name, Versions<Box<str>>>,
 }
@@ -184,7 +181,7 @@ impl Library {
                 self.alert_policies.put(document.id.clone(), version, document);
             }
             CONTRACT => {
-                let document = WarrantyContract::parse(text)?;
+                let document = ContractDocument::parse(text)?;
                 named(id, version, &document.id, document.version)?;
                 self.contracts.put(document.id.clone(), version, document);
             }
@@ -303,14 +300,21 @@ impl Library {
         self.priors.get(id, Some(version))
     }
 
-    /// The version of the contract `id` that prices what began at `treated_at`: the newest that was in force then.
-    pub fn contract_at(&self, id: &str, treated_at: Instant) -> Option<&Arc<WarrantyContract>> {
-        self.contracts
-            .versions(id)
-            .iter()
-            .rev()
-            .map(|(_, contract)| contract)
-            .find(|contract| contract.is_in_force(treated_at))
+    /// The newest version of the contract `id`.
+    pub fn contract(&self, id: &str) -> Option<&Arc<ContractDocument>> {
+        self.contracts.get(id, None)
+    }
+
+    /// The versions of the contract `id`, and until when each prices: the day (excluded, days since 1970-01-01) from which
+    /// a higher version does.
+    pub fn contracts_in_force(&self, id: &str) -> Vec<(Arc<ContractDocument>, i64)> {
+        let versions = self.contracts.versions(id);
+        let until = |at: usize| {
+            let higher = versions.iter().skip(at + 1).map(|(_, higher)| higher.in_force_from);
+            higher.min().unwrap_or(i64::MAX)
+        };
+        let all = versions.iter().enumerate().map(|(at, (_, contract))| (contract.clone(), until(at)));
+        all.filter(|(contract, until)| contract.in_force_from < *until).collect()
     }
 
     /// The text of any document; `None` as version: the newest known.

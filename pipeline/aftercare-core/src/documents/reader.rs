@@ -21,7 +21,7 @@ impl fmt::Display for Problem {
 }
 
 /// Types that a document's field may have.
-pub(super) trait FromToml: Sized {
+pub(crate) trait FromToml: Sized {
     /// The value, or what is wrong with it as the rest of a sentence.
     fn from_toml(value: &toml::Value) -> Result<Self, String>;
 }
@@ -52,7 +52,7 @@ impl<T: FromToml> FromToml for Vec<T> {
 }
 
 /// A table being read. Fields that nobody asked for are problems.
-pub(super) struct Fields<'d> {
+pub(crate) struct Fields<'d> {
     table: &'d toml::Table,
     place: String,
     asked: Vec<&'d str>,
@@ -60,7 +60,7 @@ pub(super) struct Fields<'d> {
 }
 
 /// Parses `text` and reads its top table with `read`; `Err` holds every problem found.
-pub(super) fn read_document<T>(
+pub(crate) fn read_document<T>(
     text: &str,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Result<T, Vec<Problem>> {
@@ -90,7 +90,7 @@ fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> String {
 
 impl<'d> Fields<'d> {
     /// A field that must be there.
-    pub(super) fn required<T: FromToml>(&mut self, key: &'d str) -> Option<T> {
+    pub(crate) fn required<T: FromToml>(&mut self, key: &'d str) -> Option<T> {
         if !self.table.contains_key(key) {
             self.asked.push(key);
             self.problem(key, "is missing");
@@ -100,7 +100,7 @@ impl<'d> Fields<'d> {
     }
 
     /// A field that may be absent.
-    pub(super) fn optional<T: FromToml>(&mut self, key: &'d str) -> Option<T> {
+    pub(crate) fn optional<T: FromToml>(&mut self, key: &'d str) -> Option<T> {
         self.asked.push(key);
         match T::from_toml(self.table.get(key)?) {
             Ok(value) => Some(value),
@@ -112,12 +112,12 @@ impl<'d> Fields<'d> {
     }
 
     /// Whether the field is there at all.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// One of `choices`, which must be there.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'d str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, key: &'d str, choices: &[(&str, T)]) -> Option<T> {
         let word: String = self.required(key)?;
         let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
         if found.is_none() {
@@ -128,7 +128,7 @@ impl<'d> Fields<'d> {
     }
 
     /// A table that may be absent.
-    pub(super) fn table<T>(
+    pub(crate) fn table<T>(
         &mut self,
         key: &'d str,
         read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
@@ -145,13 +145,13 @@ impl<'d> Fields<'d> {
     }
 
     /// Every field of this table, by name.
-    pub(super) fn each<T: FromToml>(&mut self) -> Vec<(String, T)> {
+    pub(crate) fn each<T: FromToml>(&mut self) -> Vec<(String, T)> {
         let table = self.table;
         table.keys().filter_map(|key| Some((key.clone(), self.optional(key)?))).collect()
     }
 
     /// A list of tables, empty where absent; those with problems are left out.
-    pub(super) fn tables<T>(
+    pub(crate) fn tables<T>(
         &mut self,
         key: &'d str,
         mut read: impl FnMut(&mut Fields<'_>) -> Option<T>,
@@ -174,16 +174,21 @@ impl<'d> Fields<'d> {
     }
 
     /// Notes what is wrong with `key` (empty: with this table).
-    pub(super) fn problem(&mut self, key: &str, what: &str) {
+    pub(crate) fn problem(&mut self, key: &str, what: &str) {
         let place = self.place_of(key);
         self.problems.push(Problem { place, message: what.to_owned() });
     }
 
     /// Notes what is wrong with `key` unless `holds`.
-    pub(super) fn demand(&mut self, holds: bool, key: &str, what: &str) {
+    pub(crate) fn demand(&mut self, holds: bool, key: &str, what: &str) {
         if !holds {
             self.problem(key, what);
         }
+    }
+
+    /// Notes problems that already have their places.
+    pub(crate) fn extend(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
     }
 
     fn child<T>(
@@ -205,7 +210,8 @@ impl<'d> Fields<'d> {
         }
     }
 
-    fn place_of(&self, key: &str) -> String {
+    /// The path of a field of this table.
+    pub(crate) fn place_of(&self, key: &str) -> String {
         match (self.place.is_empty(), key.is_empty()) {
             (true, _) => key.to_owned(),
             (false, true) => self.place.clone(),
@@ -215,7 +221,7 @@ impl<'d> Fields<'d> {
 }
 
 /// The start in UTC of a day such as 2026-01-31.
-pub(super) fn day_start(text: &str) -> Option<Instant> {
+pub(crate) fn day_start(text: &str) -> Option<Instant> {
     let day: jiff::civil::Date = text.parse().ok()?;
     let epoch = jiff::civil::date(1970, 1, 1);
     let days = day.since(epoch).ok()?.get_days();

@@ -1,7 +1,7 @@
 //! Facts that change what was issued, before and after a closing.
 
 use aftercare_core::facts::{EnrolmentFact, RecordStatus};
-use aftercare_core::warranty::{Entry, EntryKind};
+use aftercare_core::contract::{Entry, EntryKind};
 
 use crate::world::*;
 
@@ -42,8 +42,8 @@ fn before_the_closing_a_line_is_recomputed_in_its_month() {
     assert_eq!(
         lines(back),
         [
-            line("adjustment/patient/1", "-3.20", "2025-01", Some("recomputed")),
             line("adjustment/m-alpha/1", "-12.80", "2025-01", Some("recomputed")),
+            line("adjustment/patient/1", "-3.20", "2025-01", Some("recomputed")),
         ]
     );
 }

@@ -10,7 +10,7 @@ use aftercare_core::facts::{
 use aftercare_core::money::Minor;
 use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus, Verdict};
 use aftercare_core::time::Instant;
-use aftercare_core::warranty::{Closing, Closings, Entry, EntryKind, LedgerBook};
+use aftercare_core::contract::{Closing, Closings, Entry, EntryKind, LedgerBook, Outside, Settlements};
 
 /// The contract of the tests.
 pub(crate) const CONTRACT: &str = "warranty-example";
@@ -209,7 +209,9 @@ impl World {
     /// Issues what follows by `now`.
     pub(crate) fn tick(&mut self, now: Instant) -> &[Entry] {
         let had = self.entries.len();
-        self.book.issue(now, &self.library, &self.closings, &mut self.entries);
+        let settlements = &Settlements::default();
+        let outside = Outside { library: &self.library, closings: &self.closings, settlements };
+        self.book.issue(now, &outside, &mut self.entries);
         &self.entries[had..]
     }
 

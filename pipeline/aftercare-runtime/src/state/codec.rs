@@ -5,7 +5,7 @@ use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Version of the encoding of every value. Fixtures of each released version are in `tests/state`.
-pub(super) const ENCODING: u8 = 3;
+pub(super) const ENCODING: u8 = 4;
 /// The longest number.
 const NUMBER_BYTES_MAX: usize = 10;
 

@@ -13,7 +13,7 @@ use aftercare_core::metric::Metric;
 use aftercare_core::patient::{Changes, Judges, Patient};
 use aftercare_core::time::Millis;
 use aftercare_core::vital::{Moment, SeriesKey, Summary};
-use aftercare_core::warranty::Closing;
+use aftercare_core::contract::{Closing, Settlement};
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::Zone;
 use aftercare_stream::changelog::{Restore, State, Transaction};
@@ -170,6 +170,10 @@ fn sample_with_books() -> TaskState {
     assert_eq!(rows.len(), 1, "the superficial session is an alert");
     state.ledgers.change(&mut tx, 0, |_| ());
     state.closings.change(&mut tx, 0, |_| ());
+    state.settlements.change(&mut tx, 0, |settlements| {
+        let measures = std::iter::once(("known", 12)).collect();
+        settlements.settle(&Settlement { contract: "ltop", key: "2023", revision: 1, measures })
+    });
     count(&mut state.cohorts);
     state.closings.change(&mut tx, 0, |closings| {
         closings.close(Closing::parse("closing/warranty-example/2023-11").unwrap());

@@ -24,7 +24,7 @@ use aftercare_core::clinician::ReviewBook;
 use aftercare_core::patient::Patient;
 use aftercare_core::time::Instant;
 use aftercare_core::vital::VitalBook;
-use aftercare_core::warranty::{Closings, LedgerBook};
+use aftercare_core::contract::{Closings, LedgerBook, Settlements};
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;
@@ -49,11 +49,12 @@ const DEVICE: u8 = 2;
 const WINDOW: u8 = 3;
 const HELD: u8 = 4;
 /// How many kinds of books there are. Their tables follow, in the order of [`TaskState::shelves`].
-const SHELVES: usize = 10;
+const SHELVES: usize = 11;
 const VITALS: u8 = 5;
 const ALERTS: u8 = 6;
 const LEDGER: u8 = 9;
 const CLOSINGS: u8 = 10;
+const SETTLEMENTS: u8 = 11;
 const REVIEWS: u8 = 13;
 const CLINICIAN: u8 = 14;
 /// What task 0 counts of all patients.
@@ -116,6 +117,8 @@ pub(crate) struct TaskState {
     pub(crate) ledgers: Books<LedgerBook>,
     /// One for the task.
     pub(crate) closings: Books<Closings>,
+    /// One for the task.
+    pub(crate) settlements: Books<Settlements>,
     pub(crate) reviews: Books<ReviewBook>,
     pub(crate) clinicians: Clinicians,
     /// Of task 0: all patients' contributions to curves.
@@ -143,6 +146,15 @@ impl Book for LedgerBook {
 impl Book for Closings {
     const NAME: &'static str = "closings";
     const TABLE: u8 = CLOSINGS;
+
+    fn next_due(&self) -> Option<Instant> {
+        None
+    }
+}
+
+impl Book for Settlements {
+    const NAME: &'static str = "settlements";
+    const TABLE: u8 = SETTLEMENTS;
 
     fn next_due(&self) -> Option<Instant> {
         None
@@ -303,6 +315,7 @@ impl TaskState {
             &self.alerts,
             &self.ledgers,
             &self.closings,
+            &self.settlements,
             &self.reviews,
             &self.clinicians,
             sources,
@@ -320,6 +333,7 @@ impl TaskState {
             &mut self.alerts,
             &mut self.ledgers,
             &mut self.closings,
+            &mut self.settlements,
             &mut self.reviews,
             &mut self.clinicians,
             sources,

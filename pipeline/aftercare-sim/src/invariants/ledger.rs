@@ -117,7 +117,7 @@ pub(super) fn check_slots(expected: &Expected, actual: &Actual) -> Vec<Violation
             .accounts
             .iter()
             .find(|account| id.strip_prefix(account.id.as_str()).is_some_and(|rest| rest.starts_with('/')));
-        account.map(|account| account.contract.fee.0)
+        account.map(|_| crate::reference::WARRANTY_FEE_MINOR)
     };
     let mut violations = Vec::new();
     for (id, stands) in fees.into_iter().filter(|(_, stands)| *stands != 0) {

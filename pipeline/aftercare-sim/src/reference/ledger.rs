@@ -4,10 +4,9 @@
 //! weeks of therapy are complete. [`Account::amounts`] turns it into money once it is known what was expected of each score.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use aftercare_core::documents::{Library, WarrantyContract};
+use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
+use aftercare_core::zone::Zone;
 use aftercare_schemas::wire::{
     ClinicalEvent, ClinicalKind, CommerceEvent, CommerceKind, SessionVerdict, Source, Verdict,
 };
@@ -18,6 +17,25 @@ use super::decimals::{millionths, product, ratio, split};
 use super::enrolments::Episodes;
 use super::intake::{Upload, reread};
 use super::{Copy, Expected, Limits};
+
+/// The contract `warranty-example`, version 1, told once more: amounts in minor units, rates in millionths.
+const CONTRACT: &str = "warranty-example";
+const ZONE: &str = "Asia/Shanghai";
+/// A slot's fee.
+pub const WARRANTY_FEE_MINOR: i64 = 8_000;
+const FEE: i128 = WARRANTY_FEE_MINOR as i128;
+const WEEK: i128 = 100_000;
+const SHARES: [(&str, i128); 2] = [("patient", 200_000), ("manufacturer", 800_000)];
+const STEP: (i128, i128) = (900_000, 1_100_000);
+const CHANGE_BELOW: i128 = -200_000;
+const CHANGE_ABOVE: i128 = 200_000;
+const COMPENSATED_TO: i128 = 700_000;
+const TAKE_UP: i128 = 700_000;
+const EVERY_DAYS: i64 = 14;
+const SLOTS: i64 = 26;
+const REVIEW_DAYS: i64 = 7;
+const KNOWN_WITHIN_DAYS: i64 = 30;
+const BEGINS_BEFORE_DAY: i64 = 371;
 
 /// Facts beside enrolments and uploads, those in force.
 #[derive(Default)]
@@ -32,8 +50,7 @@ pub(super) struct Facts<'a> {
 pub struct Account {
     /// Contract and episode, as the components of entries begin.
     pub id: String,
-    /// The contract that prices it.
-    pub contract: Arc<WarrantyContract>,
+    zone: Zone,
     /// The day of treatment, since 1970.
     pub treated: i64,
     today: i64,
@@ -91,9 +108,9 @@ pub(super) fn accounts(
 ) -> Vec<Account> {
     let account = |episode| {
         let treated_at = episodes.treated_at(episode)?;
-        let contract = episodes.dated(episode, treated_at, |s| s.contract)?;
-        let contract = library.contract_at(contract, Instant(treated_at))?;
-        let case = Case { episode, episodes, uploads, facts, library, expected, contract };
+        episodes.dated(episode, treated_at, |s| s.contract).filter(|contract| *contract == CONTRACT)?;
+        let zone = Zone::named(ZONE)?;
+        let case = Case { episode, episodes, uploads, facts, library, expected, zone };
         Some(case.account(treated_at, limits.last_tick.0))
     };
     episodes.ids().into_iter().filter_map(account).collect()
@@ -106,7 +123,7 @@ struct Case<'c, 'a> {
     facts: &'c Facts<'a>,
     library: &'c Library,
     expected: &'c Expected,
-    contract: &'c Arc<WarrantyContract>,
+    zone: Zone,
 }
 
 /// An upload, and the row that its episode is judged by.
@@ -119,20 +136,20 @@ struct Judged<'c> {
 
 impl<'c> Case<'c, '_> {
     fn day(&self, at: i64) -> i64 {
-        self.contract.zone.day(Instant(at))
+        self.zone.day(Instant(at))
     }
 
     /// The last millisecond of a day.
     fn end_of(&self, day: i64) -> i64 {
-        self.contract.zone.start_of(day + 1).0 - 1
+        self.zone.start_of(day + 1).0 - 1
     }
 
     fn account(&self, treated_at: i64, now: i64) -> Account {
         let known = self.episodes.whole(self.episode, |s| s.device);
         let manufacturer = known.and_then(|_| self.episodes.whole(self.episode, |s| s.manufacturer));
         let mut account = Account {
-            id: format!("{}/{}", self.contract.id, self.episode),
-            contract: Arc::clone(self.contract),
+            id: format!("{CONTRACT}/{}", self.episode),
+            zone: self.zone.clone(),
             treated: self.day(treated_at),
             today: self.day(now),
             manufacturer: manufacturer.map(str::to_owned),
@@ -175,9 +192,8 @@ impl<'c> Case<'c, '_> {
             return Err("imported".to_owned());
         }
         let index = judged.index.clone()?;
-        let every = i64::from(account.contract.slots.every_days);
-        let since = self.day(response.answered_at) - account.treated;
-        let slot = (since + every / 2).div_euclid(every);
+                let since = self.day(response.answered_at) - account.treated;
+        let slot = (since + EVERY_DAYS / 2).div_euclid(EVERY_DAYS);
         if slot < 1 {
             return Err("before_first_slot".to_owned());
         }
@@ -185,7 +201,7 @@ impl<'c> Case<'c, '_> {
             return Err("not_first_in_slot".to_owned());
         }
         let (score_id, deadline) =
-            (judged.score_id.clone(), self.day(response.uploaded_at) + account.contract.review.within_days);
+            (judged.score_id.clone(), self.day(response.uploaded_at) + REVIEW_DAYS);
         let due = self.decide(slot, judged, account);
         let (due, why) = due.map_or_else(|why| (None, Some(why)), |due| (Some(due), None));
         account.slots.insert(slot, Slot { score_id, index, due, deadline });
@@ -200,7 +216,7 @@ impl<'c> Case<'c, '_> {
         account: &Account,
     ) -> Result<(i64, String, bool), String> {
         let response = &judged.upload.response;
-        let over = slot > i64::from(account.contract.slots.slots);
+        let over = slot > SLOTS;
         let alone = over || (account.manufacturer.is_none() && account.is_known_too_late());
         if alone {
             let why = if over { "beyond_warranty_no_consent" } else { "not_covered_no_consent" };
@@ -230,7 +246,7 @@ impl<'c> Case<'c, '_> {
     /// The first review that qualifies; `Err`: why none does.
     fn review_of(&self, upload: &Upload<'_>, account: &Account) -> Result<(i64, String), String> {
         let first = self.day(upload.response.uploaded_at);
-        let deadline = first + account.contract.review.within_days;
+        let deadline = first + REVIEW_DAYS;
         let of_upload = |v: &&SessionVerdict<'_>| v.upload_id == Some(upload.response.id);
         let mut verdicts: Vec<_> = self.facts.verdicts.iter().filter(of_upload).collect();
         verdicts.sort_by_key(|verdict| (verdict.ended_at, verdict.id));
@@ -243,7 +259,7 @@ impl<'c> Case<'c, '_> {
             } else if clinician != Some(verdict.clinician_id) {
                 Some("review_by_other".to_owned())
             } else {
-                shortcoming(verdict, &account.contract)
+                shortcoming(verdict)
             };
             match wrong {
                 None => return Ok((verdict.ended_at, verdict.clinician_id.to_owned())),
@@ -260,7 +276,7 @@ impl<'c> Case<'c, '_> {
         for therapy in &self.facts.therapies {
             let episode = therapy.episode_id.or_else(|| self.episodes.at(therapy.happened_at));
             let (Some(ended_at), true) = (therapy.ended_at, episode == Some(self.episode)) else { continue };
-            let last = account.treated + account.contract.compensation.begins_before_day;
+            let last = account.treated + BEGINS_BEFORE_DAY;
             let mut begins = self.day(therapy.happened_at);
             for n in 1.. {
                 if begins >= last || begins + 7 > self.day(ended_at).min(account.today) {
@@ -279,16 +295,15 @@ impl<'c> Case<'c, '_> {
 }
 
 /// Why a session is no service; `None` where it is.
-fn shortcoming(verdict: &SessionVerdict<'_>, contract: &WarrantyContract) -> Option<String> {
-    let least = contract.review;
+fn shortcoming(verdict: &SessionVerdict<'_>) -> Option<String> {
     if verdict.verdict != Verdict::Service {
         return Some(verdict.reasons.first().map_or("no_review".to_owned(), |why| format!("review_{why}")));
     }
     let short = [
-        ("review_too_short", verdict.duration_ms < least.seconds * 1_000),
-        ("review_too_few_sections", verdict.sections_read < least.sections),
-        ("review_too_few_interactions", verdict.interactions < least.interactions),
-        ("review_burst", verdict.burst_patients > least.burst_patients_max),
+        ("review_too_short", verdict.duration_ms < 30_000),
+        ("review_too_few_sections", verdict.sections_read < 2),
+        ("review_too_few_interactions", verdict.interactions < 3),
+        ("review_burst", verdict.burst_patients > 5),
     ];
     short.into_iter().find(|(_, short)| *short).map(|(why, _)| why.to_owned())
 }
@@ -314,26 +329,23 @@ impl<'a> Facts<'a> {
 
 impl PartialEq for Account {
     fn eq(&self, other: &Self) -> bool {
-        // Of one contract there is one text of each version.
-        let key = |account: &Self| (account.id.clone(), account.contract.version, account.treated);
-        key(self) == key(other)
-            && (self.today, &self.manufacturer, &self.slots)
-                == (other.today, &other.manufacturer, &other.slots)
-            && (&self.held, &self.weeks) == (&other.held, &other.weeks)
+        (&self.id, self.treated, self.today, &self.manufacturer)
+            == (&other.id, other.treated, other.today, &other.manufacturer)
+            && (&self.slots, &self.held, &self.weeks) == (&other.slots, &other.held, &other.weeks)
     }
 }
 
 impl Account {
     fn is_known_too_late(&self) -> bool {
-        self.today > self.treated + self.contract.known_within_days
+        self.today > self.treated + KNOWN_WITHIN_DAYS
     }
 
     fn start_of(&self, day: i64) -> i64 {
-        self.contract.zone.start_of(day).0
+        self.zone.start_of(day).0
     }
 
     fn month_of(&self, at: i64) -> String {
-        let days = i32::try_from(self.contract.zone.day(Instant(at))).unwrap_or(i32::MAX);
+        let days = i32::try_from(self.zone.day(Instant(at))).unwrap_or(i32::MAX);
         let day = date(1970, 1, 1).checked_add(days.days()).expect("a day of the calendar");
         format!("{:04}-{:02}", day.year(), day.month())
     }
@@ -381,11 +393,10 @@ impl Account {
         }
         for week in &self.weeks {
             let judged = week.judged_by.as_ref().and_then(|(score_id, index)| ratio_of(score_id, *index));
-            let bad = judged.is_some_and(|ratio| ratio <= self.contract.compensation.ratio_to.0.into());
+            let bad = judged.is_some_and(|ratio| ratio <= COMPENSATED_TO);
             if let Some(manufacturer) = self.manufacturer.as_deref().filter(|_| bad) {
                 let (what, at) = (format!("{}/compensation", week.cause), self.start_of(week.begins + 6));
-                let minor = self.contract.compensation.week.0.into();
-                all.push(self.amount(&what, manufacturer, Some("patient"), at, minor));
+                all.push(self.amount(&what, manufacturer, Some("patient"), at, WEEK));
             }
         }
         if let Some((manufacturer, accrued_on)) = self.manufacturer.as_deref().zip(accrued_on) {
@@ -400,7 +411,7 @@ impl Account {
         let is_bad = |week: &&Week| {
             let (score_id, index) = week.judged_by.as_ref()?;
             let ratio = ratio(millionths(*index)?, millionths(expected_of(score_id)?)?)?;
-            Some(ratio <= self.contract.compensation.ratio_to.0.into())
+            Some(ratio <= COMPENSATED_TO)
         };
         let held = self.weeks.iter().filter(|week| waits && is_bad(week) == Some(true));
         held.map(|week| week.cause.clone()).collect()
@@ -408,14 +419,11 @@ impl Account {
 
     /// Component, payer and amount of a slot that is due.
     fn slot_amounts(&self, ratio: Option<i128>, alone: bool) -> Vec<(&'static str, String, i128)> {
-        let (step, fee) = (self.contract.step, i128::from(self.contract.fee.0));
-        let factor = match ratio {
-            Some(ratio) if ratio < step.from.0.into() => step.below,
-            Some(ratio) if ratio > step.to.0.into() => step.above,
-            Some(_) => step.within,
-            None => aftercare_core::money::Millionths::ONE,
+        let change = match ratio {
+            Some(ratio) if ratio < STEP.0 => CHANGE_BELOW,
+            Some(ratio) if ratio > STEP.1 => CHANGE_ABOVE,
+            _ => 0,
         };
-        let change = i128::from(factor.0) - 1_000_000;
         let shares: Vec<(String, i128)> = if alone {
             vec![("patient".to_owned(), 1_000_000)]
         } else {
@@ -423,11 +431,10 @@ impl Account {
                 ("manufacturer", Some(manufacturer)) => manufacturer.clone(),
                 (payer, _) => payer.to_owned(),
             };
-            let shares = self.contract.shares.iter();
-            shares.map(|share| (payer(&share.payer), share.share.0.into())).collect()
+            SHARES.iter().map(|(name, share)| (payer(name), *share)).collect()
         };
         let rates: Vec<i128> = shares.iter().map(|(_, share)| *share).collect();
-        let components = [("fee", fee), ("adjustment", product(fee, &[change]))];
+        let components = [("fee", FEE), ("adjustment", product(FEE, &[change]))];
         let parts = components.into_iter().flat_map(|(component, total)| {
             let parts = split(total, &rates);
             shares.iter().zip(parts).map(move |((payer, _), part)| (component, payer.clone(), part))
@@ -443,26 +450,21 @@ impl Account {
         billed: &BTreeMap<i64, (i64, i128)>,
         all: &mut Vec<Amount>,
     ) {
-        let (terms, slots) = (self.contract.accrual, i64::from(self.contract.slots.slots));
-        let share = self.contract.shares.iter().find(|share| &*share.payer == "manufacturer");
-        let share = share.map_or(0, |share| share.share.0);
-        let rates = [terms.expected_factor.0.into(), terms.take_up.0.into(), share.into()];
-        let total = product(i128::from(self.contract.fee.0) * i128::from(slots), &rates);
-        let part = total / i128::from(slots);
+        let total = product(FEE * i128::from(SLOTS), &[TAKE_UP, SHARES[1].1]);
+        let part = total / i128::from(SLOTS);
         let mut post = |what: &str, at: i64, minor| {
             all.push(self.amount(what, manufacturer, None, at.max(accrued_at), minor));
         };
         post("enrolment/accrual", accrued_at, total);
-        let every = i64::from(self.contract.slots.every_days);
-        for slot in 1..=slots {
-            let part = if slot == slots { total - part * i128::from(slots - 1) } else { part };
+        for slot in 1..=SLOTS {
+            let part = if slot == SLOTS { total - part * i128::from(SLOTS - 1) } else { part };
             if let Some((ended_at, actual)) = billed.get(&slot) {
                 post(&format!("slot-{slot:02}/claim"), *ended_at, part);
                 post(&format!("slot-{slot:02}/variance"), *ended_at, actual - part);
                 continue;
             }
-            let end = self.treated + every * slot - every / 2 + every;
-            let lapses = end + self.contract.review.within_days;
+            let end = self.treated + EVERY_DAYS * slot - EVERY_DAYS / 2 + EVERY_DAYS;
+            let lapses = end + REVIEW_DAYS;
             let lapses = self.slots.get(&slot).map_or(lapses, |slot| slot.deadline);
             if lapses <= self.today {
                 post(&format!("slot-{slot:02}/lapse"), self.start_of(lapses), part);

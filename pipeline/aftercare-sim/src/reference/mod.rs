@@ -40,7 +40,7 @@ pub use expected::{
     Attribution, Expected, ExpectedReceipt, ExpectedReview, ExpectedScore, ExpectedWindow, ReadingCounts,
     ReceiptKey, ReviewKey, WindowKey,
 };
-pub use ledger::{Account, Amount};
+pub use ledger::{Account, Amount, WARRANTY_FEE_MINOR};
 pub use vitals::ExpectedVital;
 
 /// The topics whose records have an id and a revision.

@@ -192,6 +192,14 @@ impl Exact {
     }
 }
 
+impl Exact {
+    /// The digits of all numbers at the same number of places, so that they relate as the numbers do.
+    pub(in crate::contract) fn at_one_scale(numbers: &[Exact]) -> Option<Vec<i128>> {
+        let places = numbers.iter().map(|number| number.places).max()?;
+        numbers.iter().map(|number| number.digits.checked_mul(power(places - number.places)?)).collect()
+    }
+}
+
 fn power(places: u8) -> Option<i128> {
     10_i128.checked_pow(u32::from(places))
 }

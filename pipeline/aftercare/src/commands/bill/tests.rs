@@ -7,7 +7,7 @@ use aftercare_core::documents::Library;
 use aftercare_core::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, Source, VerdictFact};
 use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus, Verdict};
 use aftercare_core::time::Instant;
-use aftercare_core::warranty::{Closings, Entry, EntryKind, LedgerBook};
+use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook};
 
 use super::{explain, invoice, totals};
 
@@ -105,7 +105,7 @@ fn entries() -> Vec<BillEntry> {
     book.issue(day(15), &library, &closings, &mut out);
     book.take(&head(InputKind::SessionVerdict, "se-1"), &Body::Verdict(verdict), &Verdict::Accepted, day(17));
     book.issue(day(17), &library, &closings, &mut out);
-    let closing = aftercare_core::warranty::Closing::parse("closing/warranty-example/2026-01").unwrap();
+    let closing = aftercare_core::contract::Closing::parse("closing/warranty-example/2026-01").unwrap();
     assert!(closings.close(closing));
     book.judge(&score(118.0));
     book.issue(day(40), &library, &closings, &mut out);

@@ -7,21 +7,22 @@ use crate::money::Minor;
 use crate::month::Month;
 use crate::patient::OwnedAttribution;
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 
 /// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EntryKind {
     /// The payer owes the payee.
     Line,
+    /// As a line, but paid otherwise (prepaid): it is shown and not owed.
+    Shown,
     /// Something is not billed, or not yet; the reason says why. Reason `settled`: it is billed now.
     Held,
     /// From one account to another.
     Posting,
-    /// A line that is not owed: it was prepaid.
-    Shown,
-    /// A whole number, no money, that the case adds to a population.
+    /// A whole number that a case adds to a population; no money.
     Measure,
-    /// Something is to be done; the reason says what.
+    /// Something that the contract asks people to do; amount 0, the reason says what.
     Notice,
 }
 
@@ -33,7 +34,7 @@ pub struct Evidence {
     /// Its value, exactly.
     pub value: String,
     /// UCUM; empty where it has none.
-    pub unit: &'static str,
+    pub unit: Arc<str>,
     /// The record that says it, and its revision.
     pub record: Option<(Arc<str>, i32)>,
 }
@@ -54,23 +55,23 @@ pub struct Entry {
     pub clause: Arc<str>,
     /// The component.
     pub component: Arc<str>,
-    /// `{contract}/{case}/{cause}/{component}`.
+    /// `{contract}/{case}/{cause}/{component}`; the case is the episode, the purchase, or the pool's key.
     pub component_id: String,
-    /// The case: an episode, a purchase or the key of a population.
+    /// The case: the episode, the purchase or the key of a population.
     pub case_id: Arc<str>,
-    /// The episode; `None` of a population.
+    /// The episode; `None`: of a population, or of a patient without one.
     pub episode_id: Option<Arc<str>>,
-    /// Line, shown: who owes. Posting: in whose books it is. Measure: the key of the population.
+    /// Line: who owes. Posting: in whose books it is. Measure: the pool's key.
     pub payer: Option<Arc<str>>,
-    /// Line, shown: as what it pays.
+    /// What the payer is: patient, manufacturer, insurer and so on.
     pub payer_role: Option<Arc<str>>,
-    /// Line, shown: who is owed.
+    /// Line: who is owed.
     pub payee: Option<Arc<str>>,
-    /// Line, shown: as what it is paid.
+    /// What the payee is.
     pub payee_role: Option<Arc<str>>,
     /// Posting: the accounts that are debited and credited.
     pub accounts: Option<(Arc<str>, Arc<str>)>,
-    /// Signed, minor units of the currency. Measure: the number.
+    /// Signed, minor units of the currency; of a measure its change.
     pub amount: Minor,
     /// ISO 4217.
     pub currency: Arc<str>,
@@ -82,12 +83,12 @@ pub struct Entry {
     pub booking_period: Month,
     /// Why it is held (a code of the contract), reversed (`recomputed` before its month was closed, `corrected` after) or
     /// booked later than it happened (`late_fact`).
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
     /// The entry that it reverses or, of what is held, replaces.
     pub reverses: Option<String>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// How it came about, a sentence each.
+    /// How it came about, in sentences.
     pub said: Vec<String>,
     /// The tick at which it was issued.
     pub stored_at: Instant,

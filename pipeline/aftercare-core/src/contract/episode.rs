@@ -1,12 +1,13 @@
 //! An episode as the enrolments in force describe it.
 
 use super::book::LedgerBook;
-use super::facts::{Known, Statement};
+use super::facts::{Known, Statement, in_force};
 use crate::patient::OwnedAttribution;
 use crate::patient::names::Sym;
 use crate::time::Instant;
 
 /// What the statements say about one episode.
+#[derive(Clone, Copy)]
 pub(super) struct EpisodeView<'b> {
     book: &'b LedgerBook,
     pub(super) id: Sym,
@@ -44,7 +45,7 @@ impl<'b> EpisodeView<'b> {
 
     pub(super) fn statements(&self) -> impl Iterator<Item = &'b Statement> {
         let (book, id) = (self.book, self.id);
-        book.statements.iter().filter(move |statement| statement.episode == id)
+        in_force(&book.statements, None).filter(move |statement| statement.episode == id)
     }
 
     /// A field that corrects the whole episode: the newest statement that says it.
