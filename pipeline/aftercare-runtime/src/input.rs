@@ -256,6 +256,14 @@ impl<L: TaskLog> Task<L> {
             self.forward(input, patient_id, partition)?;
             return Ok(Placed::Elsewhere);
         }
+        Ok(Placed::Here(self.patient_no(patient_id)))
+    }
+
+    /// The number of a patient of this partition, given now if there is none yet.
+    pub(crate) fn patient_no(&mut self, patient_id: &str) -> PatientNo {
+        if let Some(no) = self.state.find_patient(patient_id) {
+            return no;
+        }
         let no = self.state.next_patient();
         self.tx.touch(key::patient(no), 0, |_| false);
         let entry = PatientEntry {
@@ -265,7 +273,7 @@ impl<L: TaskLog> Task<L> {
             epoch: self.tx.epoch(),
         };
         self.state.insert_patient(no, entry);
-        Ok(Placed::Here(no))
+        no
     }
 
     /// Sends the record on to the partition that its patient (or clinician) belongs to.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::contract::{Closing, Entry, EntryKind, LedgerBook, Outside, Settlement};
 use aftercare_core::facts::InputKind;
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
-use aftercare_core::contract::{Closing, Entry, EntryKind, LedgerBook, Outside, Settlement};
 use aftercare_schemas::wire;
 use aftercare_stream::log::TaskLog;
+use aftercare_stream::partitioner::partition_of;
 
 use crate::decode::Decoded;
 use crate::error::TaskError;
@@ -86,7 +87,7 @@ impl<L: TaskLog> Task<L> {
 
     /// Takes what a population came to: all who are under its contract are looked at again, and so is the pool itself, in
     /// the partition of its key. A settlement that came before, or that a higher revision replaced, changes nothing.
-    pub(crate) fn settle(&mut self, id: &str, body: &str) -> Result<(), TaskError> {
+    pub(crate) fn take_settlement(&mut self, id: &str, body: &str) -> Result<(), TaskError> {
         let named = Settlement::parse_id(id);
         let said = serde_json::from_str::<Settled<'_>>(body);
         let (Some((contract, key)), Ok(said)) = (named, said) else {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use aftercare_core::contract::Entry;
 use aftercare_core::curve::Curves;
 use aftercare_core::documents::{CURVE, Library, PriorDocument};
 use aftercare_core::patient::Changes;
 use aftercare_core::time::Instant;
-use aftercare_core::contract::Entry;
 use aftercare_core::zone::Zones;
 use aftercare_schemas::codec;
 use aftercare_schemas::wire;
@@ -373,7 +373,7 @@ impl<L: TaskLog> Task<L> {
                     self.close(control.id.unwrap_or_default())?;
                 }
                 Ok(control) if control.kind == wire::ControlKind::Settlement => {
-                    self.settle(control.id.unwrap_or_default(), control.body.unwrap_or_default())?;
+                    self.take_settlement(control.id.unwrap_or_default(), control.body.unwrap_or_default())?;
                 }
                 Ok(_) => {}
                 Err(error) => {

@@ -56,7 +56,13 @@ pub(super) struct Case<'c> {
 
 impl<'c> Case<'c> {
     /// `start`: the day from which the version in force is chosen; `today`: that of the tick.
-    pub(super) fn new(files: &'c Files<'c>, today: i64, start: i64, validity: (i64, i64), source: Source) -> Self {
+    pub(super) fn new(
+        files: &'c Files<'c>,
+        today: i64,
+        start: i64,
+        validity: (i64, i64),
+        source: Source,
+    ) -> Self {
         let document = files.document;
         Case {
             files,
@@ -223,7 +229,10 @@ impl<'c> Case<'c> {
     fn names(&self, rule: &Rule) -> Rc<[(Slot, Value)]> {
         let lets = rule.once.iter().chain(&rule.lets).map(|one| one.slot);
         let counted = rule.times.iter().map(|(_, slot)| *slot);
-        let slots = std::iter::once(rule.it).chain(counted).chain(rule.carry.iter().map(|carry| carry.slot)).chain(lets);
+        let slots = std::iter::once(rule.it)
+            .chain(counted)
+            .chain(rule.carry.iter().map(|carry| carry.slot))
+            .chain(lets);
         slots.map(|slot| (slot, self.frame.get(slot).clone())).collect()
     }
 
@@ -367,7 +376,8 @@ impl<'c> Case<'c> {
                 let Value::List(list) = self.value(list)? else { return Err(Missing::Absent(None)) };
                 for one in list.iter() {
                     let Value::Record(one) = one else { return Err(Missing::Absent(None)) };
-                    let (Value::Text(id), Value::Money(weight)) = (one.get("payer"), one.get("amount")) else {
+                    let (Value::Text(id), Value::Money(weight)) = (one.get("payer"), one.get("amount"))
+                    else {
                         return Err(Missing::Absent(None));
                     };
                     let role = match one.get("role") {
@@ -466,7 +476,13 @@ impl<'c> Case<'c> {
         Ok(())
     }
 
-    fn target(&self, rule: usize, cause: Arc<str>, triggered_at: Instant, names: &Rc<[(Slot, Value)]>) -> Target {
+    fn target(
+        &self,
+        rule: usize,
+        cause: Arc<str>,
+        triggered_at: Instant,
+        names: &Rc<[(Slot, Value)]>,
+    ) -> Target {
         Target {
             kind: EntryKind::Line,
             rule,

@@ -16,7 +16,8 @@ pub(super) fn of(
     document: &ContractDocument,
 ) -> (Vec<Evidence>, Vec<String>) {
     let decimals = document.decimals;
-    let plain = |name: &str, value: String| Evidence { name: name.into(), value, unit: "".into(), record: None };
+    let plain =
+        |name: &str, value: String| Evidence { name: name.into(), value, unit: "".into(), record: None };
     let mut evidence = vec![plain("clause", document.clause(&rule.clause).to_string())];
     let frame = case.look_back(target);
     for one in &rule.evidence {
@@ -38,11 +39,21 @@ pub(super) fn of(
         evidence.push(plain("component", total.text(decimals)));
     }
     if let Some(Value::Decimal(share)) = &target.share {
-        evidence.push(Evidence { name: Arc::from("share"), value: share.to_string(), unit: "1".into(), record: None });
+        evidence.push(Evidence {
+            name: Arc::from("share"),
+            value: share.to_string(),
+            unit: "1".into(),
+            record: None,
+        });
     }
     let said = match target.kind {
         EntryKind::Measure => Vec::new(),
-        _ => rule.say.iter().filter_map(|sentence| rendered(sentence, frame, document)).filter(|text| !text.is_empty()).collect(),
+        _ => rule
+            .say
+            .iter()
+            .filter_map(|sentence| rendered(sentence, frame, document))
+            .filter(|text| !text.is_empty())
+            .collect(),
     };
     (evidence, said)
 }

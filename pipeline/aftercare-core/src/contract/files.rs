@@ -51,58 +51,67 @@ impl Files<'_> {
     pub(super) fn episode(&self) -> Value {
         let Some(view) = self.view else { return Value::Absent };
         let statement = view.statements().next();
-        record(&TYPES.episode, [
-            self.text(view.id),
-            view.treated_at.map_or(Value::Absent, |at| self.date(at)),
-            view.treated_at.map_or(Value::Absent, Value::Time),
-            self.maybe(view.procedure),
-            self.maybe(view.device),
-            self.maybe(view.manufacturer),
-            view.known_since.map_or(Value::Absent, |at| self.date(at)),
-            view.treated_at.map_or(Value::Absent, |at| {
-                self.maybe(view.dated(at, |statement| statement.organisation))
-            }),
-            statement.map_or(Value::Absent, |statement| Value::text(statement.source.as_str())),
-        ])
+        record(
+            &TYPES.episode,
+            [
+                self.text(view.id),
+                view.treated_at.map_or(Value::Absent, |at| self.date(at)),
+                view.treated_at.map_or(Value::Absent, Value::Time),
+                self.maybe(view.procedure),
+                self.maybe(view.device),
+                self.maybe(view.manufacturer),
+                view.known_since.map_or(Value::Absent, |at| self.date(at)),
+                view.treated_at.map_or(Value::Absent, |at| {
+                    self.maybe(view.dated(at, |statement| statement.organisation))
+                }),
+                statement.map_or(Value::Absent, |statement| Value::text(statement.source.as_str())),
+            ],
+        )
     }
 
     pub(super) fn upload(&self, upload: &Upload) -> Value {
-        record(&TYPES.upload, [
-            self.text(upload.id),
-            Value::Int(i64::from(upload.revision)),
-            Value::text(upload.source.as_str()),
-            self.date(upload.answered_at),
-            Value::Time(upload.answered_at),
-            self.date(upload.uploaded_at),
-            Value::Time(upload.uploaded_at),
-            decimal(upload.score),
-            decimal(upload.baseline),
-            decimal(upload.index),
-            self.maybe(upload.missing),
-            decimal(upload.expected),
-            upload.expected_n.map_or(Value::Absent, |n| Value::Int(i64::from(n))),
-            self.maybe(upload.edition),
-        ])
+        record(
+            &TYPES.upload,
+            [
+                self.text(upload.id),
+                Value::Int(i64::from(upload.revision)),
+                Value::text(upload.source.as_str()),
+                self.date(upload.answered_at),
+                Value::Time(upload.answered_at),
+                self.date(upload.uploaded_at),
+                Value::Time(upload.uploaded_at),
+                decimal(upload.score),
+                decimal(upload.baseline),
+                decimal(upload.index),
+                self.maybe(upload.missing),
+                decimal(upload.expected),
+                upload.expected_n.map_or(Value::Absent, |n| Value::Int(i64::from(n))),
+                self.maybe(upload.edition),
+            ],
+        )
     }
 
     pub(super) fn review(&self, review: &Review) -> Value {
         let seconds = Exact::of(Millionths(review.duration_ms.saturating_mul(1_000)));
-        record(&TYPES.review, [
-            self.text(review.id),
-            Value::Int(i64::from(review.revision)),
-            Value::text(review.source.as_str()),
-            self.text(review.clinician),
-            self.text(review.upload),
-            self.date(review.ended_at),
-            Value::Time(review.ended_at),
-            Value::Bool(review.service),
-            self.maybe(review.reason),
-            Value::Decimal(seconds),
-            Value::Int(i64::from(review.interactions)),
-            Value::Int(i64::from(review.sections)),
-            Value::Int(i64::from(review.burst_patients)),
-            self.text(review.rule),
-        ])
+        record(
+            &TYPES.review,
+            [
+                self.text(review.id),
+                Value::Int(i64::from(review.revision)),
+                Value::text(review.source.as_str()),
+                self.text(review.clinician),
+                self.text(review.upload),
+                self.date(review.ended_at),
+                Value::Time(review.ended_at),
+                Value::Bool(review.service),
+                self.maybe(review.reason),
+                Value::Decimal(seconds),
+                Value::Int(i64::from(review.interactions)),
+                Value::Int(i64::from(review.sections)),
+                Value::Int(i64::from(review.burst_patients)),
+                self.text(review.rule),
+            ],
+        )
     }
 
     fn told(&self, told: &Told) -> [Value; 7] {
@@ -120,7 +129,10 @@ impl Files<'_> {
     fn event(&self, event: &Event) -> Value {
         let part = |(role, payer, amount): &(Sym, Option<Sym>, i64)| {
             let payer = payer.map_or_else(|| self.text(*role), |payer| self.text(payer));
-            record(&TYPES.part, [self.text(*role), self.text(*role), payer, self.money(Some(*amount), event.currency)])
+            record(
+                &TYPES.part,
+                [self.text(*role), self.text(*role), payer, self.money(Some(*amount), event.currency)],
+            )
         };
         let own = [
             event.ended_at.map_or(Value::Absent, |at| self.date(at)),
@@ -161,20 +173,23 @@ impl Files<'_> {
     }
 
     fn statement(&self, statement: &Statement) -> Value {
-        record(&TYPES.statement, [
-            self.text(statement.id),
-            self.date(statement.effective_at),
-            self.date(statement.stored_at),
-            self.maybe(statement.clinician),
-            self.maybe(statement.organisation),
-            self.maybe(statement.contract),
-            self.maybe(statement.plan),
-            self.maybe(statement.status),
-            statement.vip.map_or(Value::Absent, Value::Bool),
-            statement.consent.map_or(Value::Absent, Value::Bool),
-            self.maybe(statement.device.map(|known| known.value)),
-            self.maybe(statement.manufacturer.map(|known| known.value)),
-        ])
+        record(
+            &TYPES.statement,
+            [
+                self.text(statement.id),
+                self.date(statement.effective_at),
+                self.date(statement.stored_at),
+                self.maybe(statement.clinician),
+                self.maybe(statement.organisation),
+                self.maybe(statement.contract),
+                self.maybe(statement.plan),
+                self.maybe(statement.status),
+                statement.vip.map_or(Value::Absent, Value::Bool),
+                statement.consent.map_or(Value::Absent, Value::Bool),
+                self.maybe(statement.device.map(|known| known.value)),
+                self.maybe(statement.manufacturer.map(|known| known.value)),
+            ],
+        )
     }
 
     /// Those that belong to the case, by time, then id.
@@ -211,16 +226,19 @@ impl Files<'_> {
         let Some(view) = self.view else { return Value::Absent };
         let at = self.end_of(day);
         let bool = |value: Option<bool>| value.map_or(Value::Absent, Value::Bool);
-        record(&TYPES.standing, [
-            self.maybe(view.dated(at, |statement| statement.clinician)),
-            self.maybe(view.dated(at, |statement| statement.organisation)),
-            self.maybe(view.dated(at, |statement| statement.care_team)),
-            self.maybe(view.dated(at, |statement| statement.contract)),
-            self.maybe(view.dated(at, |statement| statement.plan)),
-            bool(view.in_effect(at, |statement| statement.vip)),
-            bool(view.in_effect(at, |statement| statement.consent)),
-            self.maybe(view.in_effect(at, |statement| statement.status)),
-        ])
+        record(
+            &TYPES.standing,
+            [
+                self.maybe(view.dated(at, |statement| statement.clinician)),
+                self.maybe(view.dated(at, |statement| statement.organisation)),
+                self.maybe(view.dated(at, |statement| statement.care_team)),
+                self.maybe(view.dated(at, |statement| statement.contract)),
+                self.maybe(view.dated(at, |statement| statement.plan)),
+                bool(view.in_effect(at, |statement| statement.vip)),
+                bool(view.in_effect(at, |statement| statement.consent)),
+                self.maybe(view.in_effect(at, |statement| statement.status)),
+            ],
+        )
     }
 }
 
@@ -228,7 +246,9 @@ impl Host for Files<'_> {
     fn call(&self, function: HostFn, arguments: &[Value]) -> Value {
         let before = |day: &i64| Some(self.document.zone.start_of(*day));
         let contract = &*self.document.id;
-        let settled = |key: &str, name: &str| self.settlements.get(contract, key, name).map_or(Value::Absent, Value::Int);
+        let settled = |key: &str, name: &str| {
+            self.settlements.get(contract, key, name).map_or(Value::Absent, Value::Int)
+        };
         match (Asked::of(function), arguments) {
             (Some(Asked::AsOf), [Value::Date(day)]) => self.as_of(*day),
             (Some(Asked::Settled), [Value::Text(key), Value::Text(name)]) => settled(key, name),

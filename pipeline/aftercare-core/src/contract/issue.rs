@@ -128,8 +128,14 @@ impl LedgerBook {
                 looked_at.extend(causes.map(|cause| (subject.case, subject.contract, cause)));
             }
         }
-        let mut desk =
-            Desk { book: self, names: &mut names, terms: &mut terms, closings: outside.closings, tick: now, out };
+        let mut desk = Desk {
+            book: self,
+            names: &mut names,
+            terms: &mut terms,
+            closings: outside.closings,
+            tick: now,
+            out,
+        };
         for was in &mut issued {
             if was.stands && !was.seen {
                 let is_known = looked_at.contains(&(was.key.case, was.key.contract, was.key.cause));
@@ -157,7 +163,13 @@ impl LedgerBook {
             let at = view.treated_at.or(first);
             let contract = at.and_then(|at| view.dated(at, |statement| statement.contract));
             if let Some(contract) = contract.filter(|contract| is_of(*contract, Subject::Episode)) {
-                let own = Subjected { case: episode, contract, episode: Some(episode), purchase: None, is_pool: false };
+                let own = Subjected {
+                    case: episode,
+                    contract,
+                    episode: Some(episode),
+                    purchase: None,
+                    is_pool: false,
+                };
                 all.push(own);
             }
         }
@@ -173,7 +185,13 @@ impl LedgerBook {
     }
 
     /// The case under a version that may price it; `None` where this version has nothing to say.
-    fn case<'c>(&self, files: &'c Files<'c>, subject: &Subjected, now: Instant, until: i64) -> Option<Case<'c>> {
+    fn case<'c>(
+        &self,
+        files: &'c Files<'c>,
+        subject: &Subjected,
+        now: Instant,
+        until: i64,
+    ) -> Option<Case<'c>> {
         let document = files.document;
         let today = document.zone.day(now);
         let purchase = subject.purchase.and_then(|at| files.book.trades.get(at));
@@ -310,7 +328,10 @@ impl Desk<'_> {
             decimals: document.decimals,
             kind: target.kind,
             clause: names.intern(rule.map_or("", |rule| &rule.clause)),
-            accounts: target.accounts.as_ref().map(|(debit, credit)| (names.intern(debit), names.intern(credit))),
+            accounts: target
+                .accounts
+                .as_ref()
+                .map(|(debit, credit)| (names.intern(debit), names.intern(credit))),
             payer_role,
             payee_role,
         };

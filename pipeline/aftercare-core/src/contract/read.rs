@@ -50,7 +50,11 @@ fn document(fields: &mut Fields<'_>) -> Option<ContractDocument> {
     fields.demand(zone_name.is_none() || zone.is_some(), "time_zone", "is no time zone");
     let from = fields.required::<String>("in_force_from");
     let in_force_from = from.as_deref().and_then(|from| from.parse::<Date>().ok()).map(day_of_date);
-    fields.demand(from.is_none() || in_force_from.is_some(), "in_force_from", "is no date such as 2026-01-31");
+    fields.demand(
+        from.is_none() || in_force_from.is_some(),
+        "in_force_from",
+        "is no date such as 2026-01-31",
+    );
     let subject = fields.choice("subject", &[("episode", Subject::Episode), ("purchase", Subject::Purchase)]);
     let mut desk = Desk::new(decimals.unwrap_or(2));
     desk.constants(fields);
@@ -130,7 +134,11 @@ impl Desk {
                 match rows.typed(&name, decimals) {
                     Ok((of, rows)) => {
                         self.scope.record_type(of.clone());
-                        self.constant(&name, Type::List(Box::new(Type::Record(of))), Value::List(rows.into()));
+                        self.constant(
+                            &name,
+                            Type::List(Box::new(Type::Record(of))),
+                            Value::List(rows.into()),
+                        );
                     }
                     Err(what) => fields.problem(&name, &what),
                 }
@@ -187,13 +195,19 @@ impl Desk {
         let mut typed = Vec::new();
         for parameter in parameters {
             let named = parameter.split_once(':');
-            let ty = named.and_then(|(name, ty)| Some((name.trim().to_owned(), self.scope.parse_type(ty.trim())?)));
-            fields.demand(ty.is_some(), "of", &format!("has {parameter}, which is no parameter such as \"u: upload\""));
+            let ty = named
+                .and_then(|(name, ty)| Some((name.trim().to_owned(), self.scope.parse_type(ty.trim())?)));
+            fields.demand(
+                ty.is_some(),
+                "of",
+                &format!("has {parameter}, which is no parameter such as \"u: upload\""),
+            );
             typed.extend(ty);
         }
         let Some(source) = fields.required::<String>("value") else { return };
         if self.is_free(&fields.place_of("name"), name)
-            && let Err(problems) = self.scope.define(name, typed, &source, &fields.place_of("value")) {
+            && let Err(problems) = self.scope.define(name, typed, &source, &fields.place_of("value"))
+        {
             self.problems.extend(problems);
         }
     }
@@ -221,7 +235,8 @@ impl Desk {
         };
         let it = self.declare(&fields.place_of("each"), "it", element);
         let times = self.optional(fields, "times", &Type::Int);
-        let times = times.and_then(|times| Some((times, self.declare(&fields.place_of("times"), "nth", Type::Int)?)));
+        let times =
+            times.and_then(|times| Some((times, self.declare(&fields.place_of("times"), "nth", Type::Int)?)));
         let carry = fields.tables("carry", |fields| self.begin_carry(fields));
         let lets = self.lets(fields, "let");
         let carry = carry.into_iter().filter_map(|begun| self.end_carry(begun)).collect();
@@ -309,8 +324,9 @@ impl Desk {
             let role = role(fields, "role");
             let payer = self.required(fields, "payer", &Type::Text);
             let share = self.any(fields, "share");
-            let is_weight =
-                share.as_ref().is_none_or(|share| matches!(share.ty(), Type::Int | Type::Decimal | Type::Money));
+            let is_weight = share
+                .as_ref()
+                .is_none_or(|share| matches!(share.ty(), Type::Int | Type::Decimal | Type::Money));
             fields.demand(is_weight, "share", "is no number");
             Some(PayerRule { role: role?, payer: payer?, share: share? })
         });
@@ -345,7 +361,8 @@ impl Desk {
     }
 
     fn posting(&mut self, fields: &mut Fields<'_>) -> Option<PostingRule> {
-        let [component, debit, credit] = ["component", "debit", "credit"].map(|key| fields.required::<String>(key));
+        let [component, debit, credit] =
+            ["component", "debit", "credit"].map(|key| fields.required::<String>(key));
         let when = self.optional(fields, "when", &Type::Bool);
         let books = self.required(fields, "books", &Type::Text);
         let amount = self.required(fields, "amount", &Type::Money);
@@ -398,7 +415,8 @@ impl Desk {
             let mut rest = &*text;
             while let Some((before, after)) = rest.split_once('{') {
                 let Some((source, after)) = after.split_once('}') else {
-                    self.problems.push(Problem { place, message: "opens a brace and does not close it".to_owned() });
+                    self.problems
+                        .push(Problem { place, message: "opens a brace and does not close it".to_owned() });
                     return None;
                 };
                 parts.push(Part::Text(before.into()));
@@ -418,7 +436,8 @@ impl Desk {
     /// Whether the name may be given; else notes why not.
     fn is_free(&mut self, place: &str, name: &str) -> bool {
         let objection = self.scope.objection(name);
-        let message = objection.map(|why| Problem { place: place.to_owned(), message: format!("cannot be: {why}") });
+        let message =
+            objection.map(|why| Problem { place: place.to_owned(), message: format!("cannot be: {why}") });
         let is_free = message.is_none();
         self.problems.extend(message);
         is_free
@@ -481,7 +500,8 @@ struct RawRows(Vec<toml::Table>);
 impl crate::documents::reader::FromToml for RawRows {
     fn from_toml(value: &toml::Value) -> Result<RawRows, String> {
         let rows = value.as_array().ok_or_else(|| "is no list of tables".to_owned())?;
-        let tables = rows.iter().map(|row| row.as_table().cloned().ok_or_else(|| "is no list of tables".to_owned()));
+        let tables =
+            rows.iter().map(|row| row.as_table().cloned().ok_or_else(|| "is no list of tables".to_owned()));
         tables.collect::<Result<_, _>>().map(RawRows)
     }
 }
@@ -517,8 +537,7 @@ impl RawRows {
     }
 }
 
-const CELL: &str =
-    "is no text, whole number, true or false, { money = \"50\" }, { decimal = \"0.9\" } or { date = \"2026-01-31\" }";
+const CELL: &str = "is no text, whole number, true or false, { money = \"50\" }, { decimal = \"0.9\" } or { date = \"2026-01-31\" }";
 
 fn typed_cell(cell: &toml::Value, decimals: u32) -> Option<(Type, Value)> {
     match cell {

@@ -47,7 +47,8 @@ impl Settlements {
             revision: settlement.revision,
             measures,
         };
-        match self.0.binary_search_by(|known| (&known.contract, &known.key).cmp(&(&pool.contract, &pool.key))) {
+        match self.0.binary_search_by(|known| (&known.contract, &known.key).cmp(&(&pool.contract, &pool.key)))
+        {
             Ok(at) if self.0.get(at).is_some_and(|known| known.revision >= pool.revision) => return false,
             Ok(at) => {
                 if let Some(known) = self.0.get_mut(at) {
@@ -61,7 +62,8 @@ impl Settlements {
 
     /// The sum of a measure; `None` before the pool's first settlement. A measure that no case made is 0.
     pub fn get(&self, contract: &str, key: &str, name: &str) -> Option<i64> {
-        let at = self.0.binary_search_by(|known| (&*known.contract, &*known.key).cmp(&(contract, key))).ok()?;
+        let at =
+            self.0.binary_search_by(|known| (&*known.contract, &*known.key).cmp(&(contract, key))).ok()?;
         Some(self.0.get(at)?.measures.get(name).copied().unwrap_or(0))
     }
 }

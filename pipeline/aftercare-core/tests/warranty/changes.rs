@@ -1,7 +1,7 @@
 //! Facts that change what was issued, before and after a closing.
 
-use aftercare_core::facts::{EnrolmentFact, RecordStatus};
 use aftercare_core::contract::{Entry, EntryKind};
+use aftercare_core::facts::{EnrolmentFact, RecordStatus};
 
 use crate::world::*;
 

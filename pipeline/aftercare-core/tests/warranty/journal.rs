@@ -69,8 +69,7 @@ fn a_slot_lapses_when_the_review_s_deadline_has_passed() {
 fn the_last_slot_takes_the_rest() {
     let mut world = World::new();
     let (text, id) = (world.library.text(KIND, CONTRACT, None).unwrap().to_owned(), CONTRACT);
-    let second =
-        text.replace("version = 1\n", "version = 2\n").replace("fee = \"80\"", "fee = \"79.99\"");
+    let second = text.replace("version = 1\n", "version = 2\n").replace("fee = \"80\"", "fee = \"79.99\"");
     world.library.add(KIND, id, 2, &second).unwrap();
     world.tell(&enrolment(), day(0));
     world.tell(&device(), day(0));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::contract::{EntryKind, LedgerBook};
 use aftercare_core::facts::{EnrolmentFact, VerdictFact};
 use aftercare_core::time::Instant;
-use aftercare_core::contract::{EntryKind, LedgerBook};
 use proptest::prelude::*;
 
 use crate::world::*;

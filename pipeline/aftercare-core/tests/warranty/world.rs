@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aftercare_core::contract::{Closing, Closings, Entry, EntryKind, LedgerBook, Outside, Settlements};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Body, ClinicalFact, CommerceFact, EnrolmentFact, InputKind, RecordHead, RecordStatus, Source, VerdictFact,
@@ -10,7 +11,6 @@ use aftercare_core::facts::{
 use aftercare_core::money::Minor;
 use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus, Verdict};
 use aftercare_core::time::Instant;
-use aftercare_core::contract::{Closing, Closings, Entry, EntryKind, LedgerBook, Outside, Settlements};
 
 /// The contract of the tests.
 pub(crate) const CONTRACT: &str = "warranty-example";

@@ -3,6 +3,7 @@
 
 use aftercare_core::alert::Now;
 use aftercare_core::clinician::{Offer, SessionChanges, SessionFact, Terms};
+use aftercare_core::contract::{Closing, Settlement};
 use aftercare_core::curve::{Cohort, Curves};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
@@ -13,7 +14,6 @@ use aftercare_core::metric::Metric;
 use aftercare_core::patient::{Changes, Judges, Patient};
 use aftercare_core::time::Millis;
 use aftercare_core::vital::{Moment, SeriesKey, Summary};
-use aftercare_core::contract::{Closing, Settlement};
 use aftercare_core::window::{Micros, Points};
 use aftercare_core::zone::Zone;
 use aftercare_stream::changelog::{Restore, State, Transaction};

@@ -21,10 +21,10 @@ use std::hint::black_box;
 
 use aftercare_core::alert::AlertBook;
 use aftercare_core::clinician::ReviewBook;
+use aftercare_core::contract::{Closings, LedgerBook, Settlements};
 use aftercare_core::patient::Patient;
 use aftercare_core::time::Instant;
 use aftercare_core::vital::VitalBook;
-use aftercare_core::contract::{Closings, LedgerBook, Settlements};
 use aftercare_stream::changelog::{CorruptState, Key, OPERATIONS, State};
 use foldhash::HashMap;
 use hashbrown::HashTable;

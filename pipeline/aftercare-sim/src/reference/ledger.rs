@@ -3,7 +3,6 @@
 //! An [`Account`] is what the facts decide without any curve: which slot is due by which review, what is held and why, which
 //! weeks of therapy are complete. [`Account::amounts`] turns it into money once it is known what was expected of each score.
 
-use std::collections::{BTreeMap, BTreeSet};
 use aftercare_core::documents::Library;
 use aftercare_core::time::Instant;
 use aftercare_core::zone::Zone;
@@ -12,6 +11,7 @@ use aftercare_schemas::wire::{
 };
 use jiff::ToSpan;
 use jiff::civil::date;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decimals::{millionths, product, ratio, split};
 use super::enrolments::Episodes;
@@ -192,7 +192,7 @@ impl<'c> Case<'c, '_> {
             return Err("imported".to_owned());
         }
         let index = judged.index.clone()?;
-                let since = self.day(response.answered_at) - account.treated;
+        let since = self.day(response.answered_at) - account.treated;
         let slot = (since + EVERY_DAYS / 2).div_euclid(EVERY_DAYS);
         if slot < 1 {
             return Err("before_first_slot".to_owned());
@@ -200,8 +200,7 @@ impl<'c> Case<'c, '_> {
         if account.slots.contains_key(&slot) {
             return Err("not_first_in_slot".to_owned());
         }
-        let (score_id, deadline) =
-            (judged.score_id.clone(), self.day(response.uploaded_at) + REVIEW_DAYS);
+        let (score_id, deadline) = (judged.score_id.clone(), self.day(response.uploaded_at) + REVIEW_DAYS);
         let due = self.decide(slot, judged, account);
         let (due, why) = due.map_or_else(|why| (None, Some(why)), |due| (Some(due), None));
         account.slots.insert(slot, Slot { score_id, index, due, deadline });

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use aftercare_clickhouse::BillEntry;
+use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, Source, VerdictFact};
 use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus, Verdict};
 use aftercare_core::time::Instant;
-use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook};
 
 use super::{explain, invoice, totals};
 
