@@ -1,8 +1,9 @@
 //! Documents: what is shipped loads, what is wrong is named, all at once.
 
+use aftercare_core::contract::{ContractDocument, Subject};
 use aftercare_core::documents::{
     ALERT_POLICY, AlertPolicyDocument, CONTRACT, INSTRUMENT, InstrumentDocument, Library, PLAN, PlanDocument,
-    Problem, ReviewRule, SHIPPED, WarrantyContract,
+    Problem, ReviewRule, SHIPPED,
 };
 use aftercare_core::time::Instant;
 
@@ -317,69 +318,70 @@ fn a_policy_is_checked_against_the_instruments_and_a_plan_against_the_policies()
     assert_eq!(problems[..2], starts);
 }
 
-fn contract(changes: &[(&str, &str)]) -> Result<WarrantyContract, Vec<String>> {
-    let (_, _, text) = SHIPPED.iter().find(|(kind, ..)| *kind == CONTRACT).expect("it is shipped");
+fn contract(changes: &[(&str, &str)]) -> Result<ContractDocument, Vec<String>> {
+    let (_, _, text) = SHIPPED.iter().find(|(_, id, _)| *id == "warranty-example").expect("it is shipped");
     let changed = changes.iter().fold((*text).to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
     });
-    WarrantyContract::parse(&changed).map_err(listed)
+    ContractDocument::parse(&changed).map_err(listed)
 }
 
 #[test]
-fn a_contract_says_what_it_costs() {
+fn a_contract_says_which_days_it_prices() {
     let contract = contract(&[]).unwrap();
-    assert_eq!((contract.fee.text(contract.decimals), &*contract.currency), ("80.00".to_owned(), "CNY"));
-    assert_eq!(contract.manufacturer_share().to_string(), "0.8");
-    assert_eq!(contract.step.from.to_string(), "0.9");
+    assert_eq!((&*contract.currency, contract.decimals, contract.subject), ("CNY", 2, Subject::Episode));
     // 2020-01-01 begins at 16:00 UTC of the day before in Shanghai
-    let first = 1_577_808_000_000;
-    assert!(contract.is_in_force(Instant(first)) && !contract.is_in_force(Instant(first - 1)));
+    let first = contract.day(Instant(1_577_808_000_000));
+    assert!(contract.is_in_force(first) && !contract.is_in_force(first - 1));
 }
 
 #[test]
 fn all_problems_of_a_contract_are_listed() {
     let problems = contract(&[
-        ("kind = \"warranty\"", "kind = \"capitation\""),
+        ("subject = \"episode\"", "subject = \"weather\""),
         ("\"CNY\"", "\"XXX\""),
         ("Asia/Shanghai", "Asia/Nowhere"),
         ("2020-01-01", "2020-02-30"),
-        ("share = \"0.2\"", "share = \"0.3\""),
-        ("count = 26", "count = 0"),
-        ("take_up = \"0.7\"", "take_up = \"1.7\""),
-        ("to = \"1.10\"", "to = \"0.80\""),
-        ("[cover]\nknown_within_days = 30", ""),
-        ("amount = \"80\"", "amount = \"-80\"\ncolour = \"red\""),
+        ("take_up = \"0.7\"", "take_up = \"much\""),
+        ("fee = \"80\"", "fee = \"80.001\""),
+        ("payee_role = \"clinician\"", "payee_role = \"king\""),
+        ("amount = \"week_fee\"", "amount = \"week_fee * 1.5\"\ncolour = \"red\""),
+        ("when = \"slot < 1\"", "when = \"slot\""),
+        ("compensation = \"Where", "recompense = \"Where"),
     ])
     .unwrap_err();
     for expected in [
-        "kind is none of warranty",
+        "subject is none of episode, purchase",
         "currency is no currency that is known here",
         "time_zone is no time zone",
         "in_force_from is no date such as 2026-01-31",
-        "shares do not add up to 1",
-        "slots.count is not within 1 and 1000",
-        "accrual.take_up is not within 0 and 1",
-        "step.to lies below from",
-        "cover is missing",
-        "fee.amount is out of range",
-        "fee.colour is not a field of this document",
+        "rates.take_up is no decimal in quotes, such as \"0.90\"",
+        "money.fee is no amount of the currency, such as \"80.00\"",
+        "rule[3].line[0].colour is not a field of this document",
+        "clauses has no words for compensation",
     ] {
         assert!(problems.iter().any(|problem| problem == expected), "{expected} in {problems:#?}");
     }
-    let problems = contract(&[("amount = \"80\"", "amount = \"80.001\"")]).unwrap_err();
-    assert_eq!(problems, ["fee.amount has more decimals than the currency"]);
+    for begins in [
+        "rule[0].line[0].payee_role is none of patient, manufacturer",
+        "rule[0].hold[2].when at character 1",
+        "rule[3].line[0].amount at character 12",
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(begins)), "{begins} in {problems:#?}");
+    }
 }
 
 #[test]
-fn the_newest_contract_in_force_at_the_treatment_prices() {
+fn a_version_prices_until_the_next_does() {
     let mut library = Library::builtin();
     let text = library.text(CONTRACT, "warranty-example", None).unwrap().to_owned();
     let second = text.replace("version = 1\n", "version = 2\n").replace("2020-01-01", "2025-01-01");
     assert_eq!(library.add(CONTRACT, "warranty-example", 2, &second), Ok(()));
-    let version = |at: i64| library.contract_at("warranty-example", Instant(at)).map(|found| found.version);
-    // 2025-01-01 begins at 16:00 UTC of the day before in Shanghai
-    let first = 1_735_660_800_000;
-    assert_eq!([version(0), version(first - 1), version(first)], [None, Some(1), Some(2)]);
-    assert!(library.contract_at("none", Instant(first)).is_none());
+    let versions = library.contracts_in_force("warranty-example");
+    let days: Vec<(i32, i64, i64)> =
+        versions.iter().map(|(contract, until)| (contract.version, contract.in_force_from, *until)).collect();
+    // days since 1970: 2020-01-01 and 2025-01-01
+    assert_eq!(days, [(1, 18_262, 20_089), (2, 20_089, i64::MAX)]);
+    assert!(library.contracts_in_force("none").is_empty());
 }
