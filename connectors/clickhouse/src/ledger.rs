@@ -87,9 +87,11 @@ impl Store {
         self.timed("read a month of the ledger", query.fetch_all::<BillEntry>()).await
     }
 
+    /// Fails where the ledger has entries of a kind that this version does not know: no bill may leave them out.
+    ///
     /// # Errors
-    /// As [`Store::booked`] says.
-    async fn knows_every_kind(&self) -> Result<(), StoreError> {
+    /// Which kinds, and how many entries; or what the server said.
+    pub async fn knows_every_kind(&self) -> Result<(), StoreError> {
         let known = LedgerKind::ALL.map(LedgerKind::as_str);
         let known = known.into_iter().filter(|kind| *kind != LedgerKind::Unknown.as_str());
         let sql = "SELECT toString(kind) AS name, uniqExact(entry_id) AS entries FROM ledger \
@@ -131,6 +133,34 @@ impl Store {
         let sql = format!("{COLUMNS} WHERE entry_id = {{entry: String}}");
         let query = self.client.query_raw(&sql).param("entry", entry_id);
         self.timed("look for an entry of the ledger", query.fetch_optional::<BillEntry>()).await
+    }
+
+    /// All entries of one component (of all its payers), as issued, by id.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn component_entries(&self, component_id: &str) -> Result<Vec<BillEntry>, StoreError> {
+        // the table is in the order of ids, which begin with the component's
+        let sql = format!(
+            "{COLUMNS} WHERE startsWith(entry_id, concat({{component: String}}, '/')) \
+             AND component_id = {{component: String}} ORDER BY entry_id"
+        );
+        let query = self.client.query_raw(&sql).param("component", component_id);
+        self.timed("read a component of the ledger", query.fetch_all::<BillEntry>()).await
+    }
+
+    /// What of a patient is booked in a month (as `2026-01`), but postings and what is only counted: lines, what is
+    /// shown, held or to be done, by the time of what triggered it, then id.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn patient_month(&self, patient_id: &str, month: &str) -> Result<Vec<BillEntry>, StoreError> {
+        let sql = format!(
+            "{COLUMNS} WHERE patient_id = {{patient: String}} AND booking_period = {{month: String}} \
+             AND l.kind IN ('line', 'shown', 'held', 'notice') ORDER BY triggered_at, entry_id"
+        );
+        let query = self.client.query_raw(&sql).param("patient", patient_id).param("month", month);
+        self.timed("read a patient's month", query.fetch_all::<BillEntry>()).await
     }
 
     /// How many tasks have answered a closing.

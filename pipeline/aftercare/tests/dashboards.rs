@@ -120,6 +120,24 @@ fn the_analyst_sees_views_for_analysts_and_nothing_else() {
 }
 
 #[test]
+fn what_is_shown_counted_or_to_be_done_is_in_no_sum_of_money() {
+    let server = Server::start(include_str!("dashboards/world.sql"));
+    // in the world each of the 720 uploads has such entries of 10,000.00, and of money less than 100.00
+    let sums = [
+        "SELECT sum(amount) AS amount FROM analyst_money WHERE kind = 'line' AND by = 'all'",
+        "SELECT sum(amount) AS amount FROM analyst_money WHERE by = 'payer'",
+        "SELECT sum(amount) AS amount FROM analyst_accounts WHERE account = 'warranty-expense'",
+    ];
+    for sql in sums {
+        let reply = server.analyst(sql);
+        let amount: f64 = reply["data"][0]["amount"].to_string().trim_matches('"').parse().unwrap();
+        assert!(amount > 0.0 && amount < 72_000.0, "{sql}: {reply}");
+    }
+    let kinds = server.analyst("SELECT DISTINCT kind FROM analyst_money ORDER BY kind");
+    assert_eq!(kinds["data"], serde_json::json!([{"kind": "held"}, {"kind": "line"}]));
+}
+
+#[test]
 fn prometheus_panels_name_metrics_that_exist() {
     let mut rules = String::from("groups:\n  - name: panels\n    rules:\n");
     let mut seen = BTreeSet::new();

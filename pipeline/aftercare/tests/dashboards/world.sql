@@ -39,6 +39,11 @@ SELECT version, concat('warranty-example/', upload_id, '/', part.1), 'posting', 
 FROM uploads
 ARRAY JOIN [('accrual', 'warranty-expense', 'warranty-provision', 9700), ('claim', 'warranty-provision', 'warranty-payable', 6400)] AS part;
 
+INSERT INTO ledger (version, entry_id, kind, contract, contract_version, clause, component, patient_id, episode_id, case_id, payer, payee, amount_minor, currency, triggered_at, service_period, booking_period, stored_at, clinician_id, manufacturer, procedure, source)
+SELECT version, concat('warranty-example/', upload_id, '/no-money/', kind), kind, 'warranty-example', 1, 'fee', 'fee', patient_id, episode_id, episode_id, 'patient', clinician_id, 1000000, 'CNY', at, month, month, at, clinician_id, manufacturer, 'pci-des', 'live'
+FROM uploads
+ARRAY JOIN ['shown', 'measure', 'notice'] AS kind;
+
 INSERT INTO receipts (version, topic, id, revision, patient_id, outcome, copies, duplicates, conflicts, stored_at, source)
 SELECT version, 'prom-responses', upload_id, 1, patient_id, 'accepted', 1, 0, 0, if(k = 11, toDateTime64(now() - INTERVAL 1 HOUR, 3, 'UTC'), at), 'live' FROM uploads;
 

@@ -38,11 +38,8 @@ enum Action {
     Run(Which),
     /// Write a manufacturer's invoice of a month: every line with what it rests on, and totals.
     Export(Export),
-    /// Say in words and figures how one entry came about, from that entry alone.
-    Explain {
-        /// The id of the entry, as export lists it.
-        entry: String,
-    },
+    /// Say in words and figures how an entry came about, from what is stored with it; or list a patient's month.
+    Explain(explain::Args),
 }
 
 #[derive(clap::Args)]
@@ -82,7 +79,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     match &args.action {
         Action::Run(which) => bills.run(which),
         Action::Export(export) => bills.export(export, &config.invoice),
-        Action::Explain { entry } => bills.explain(entry),
+        Action::Explain(args) => explain::run(&bills, args),
     }
 }
 
@@ -134,16 +131,6 @@ impl Bills {
             }
         }
         self.coverage()
-    }
-
-    fn explain(&self, entry_id: &str) -> anyhow::Result<Outcome> {
-        let Some(entry) = self.runtime.block_on(self.store.ledger_entry(entry_id))? else {
-            bail!("there is no such entry in the ledger");
-        };
-        for line in explain::lines(&entry) {
-            print(format_args!("{line}"));
-        }
-        Ok(Outcome::Done)
     }
 
     /// How many tasks have answered the closing of the month, by contract.

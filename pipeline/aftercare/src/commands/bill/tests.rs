@@ -62,7 +62,7 @@ fn score(index: f64) -> ScoreChange {
 }
 
 /// One patient whose first slot is reviewed, and corrected after January was closed.
-fn entries() -> Vec<BillEntry> {
+pub(super) fn entries() -> Vec<BillEntry> {
     let (mut book, mut out) = (LedgerBook::default(), Vec::new());
     let enrolment = EnrolmentFact {
         episode_id: "e-1",
