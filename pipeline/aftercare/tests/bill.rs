@@ -175,7 +175,8 @@ fn its_entries_explain_themselves(stack: &Stack, manufacturer: &str, month: &str
     {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }
-    let patient = sql(stack, &format!("SELECT patient_id {own} AND entry_id = '{}' FORMAT TSV", found.trim()));
+    let patient =
+        sql(stack, &format!("SELECT patient_id {own} AND entry_id = '{}' FORMAT TSV", found.trim()));
     let (code, said) = bill(stack, &["explain", "--patient", patient.trim(), "--month", month]);
     assert_eq!(code, 0, "{said}");
     let count = sql(
@@ -190,15 +191,14 @@ fn its_entries_explain_themselves(stack: &Stack, manufacturer: &str, month: &str
     assert_eq!(said.lines().count(), 2 * count.trim().parse::<usize>().unwrap(), "{said}");
     assert!(said.lines().any(|line| line.trim() == found.trim()), "{said}");
 
-    // the whole derivation of a correction, where the world has one
-    let reversed = sql(
+    // what was held and then billed shows both, and what became of it
+    let settled = sql(
         stack,
-        "SELECT min(entry_id) FROM ledger FINAL WHERE kind = 'line' AND reverses IS NOT NULL FORMAT TSV",
+        "SELECT min(entry_id) FROM ledger FINAL WHERE kind = 'held' AND reason = 'settled' FORMAT TSV",
     );
-    assert!(!reversed.trim().is_empty(), "the world takes nothing back");
-    let (code, said) = bill(stack, &["explain", reversed.trim()]);
+    let (code, said) = bill(stack, &["explain", settled.trim()]);
     assert!(code == 0 && said.contains("Its history:") && said.contains("What it takes back:"), "{said}");
-    assert!(!said.contains("DOES NOT FIT"), "{said}");
+    assert!(said.contains("what it waited for has come  < this entry"), "{said}");
     let (code, said) = bill(stack, &["explain", "warranty-example/nobody/slot-01/fee/m/0"]);
     assert!(code == 1 && said.contains("no such entry"), "{said}");
 }
