@@ -12,6 +12,7 @@
 //! Nothing in here knows Kafka or medicine.
 
 mod audit;
+mod billing;
 mod care_report;
 mod config;
 mod console;
@@ -23,11 +24,13 @@ mod monitor;
 mod output;
 mod read_back;
 mod readings;
+mod reconcile;
 mod report;
 mod store;
 mod watch;
 
 pub use audit::{Gap, PartitionCoverage, RowCount, TableCheck, TopicTotals};
+pub use billing::{BookedMonths, Measures, MonthSum, PoolKey, Settled};
 pub use care_report::{AlertState, Curve, CurvePoint};
 pub use config::{Config, DEFAULT_DATABASE};
 pub use console::{PageView, PatientOwner};
@@ -38,6 +41,7 @@ pub use migrate::{Difference, Report};
 pub use monitor::{Judged, Monitored};
 pub use output::OutputTable;
 pub use readings::{LateCheck, RawCheck, RawReading, RawStanding, ReadingRow, WindowsOfLength};
+pub use reconcile::{AccountSum, ContractMonth, Fate, LedgerFault, PartySum, Reconciliation};
 pub use report::{DeadLetterReason, Freshness, IndexPoint, InstrumentScores, Outcomes, PatientIndices};
 pub use secrecy::SecretString;
 pub use store::Store;

@@ -23,6 +23,9 @@ pub const BATCH_RECORDS_MAX: usize = 16_384;
 /// How long going to another offset may take.
 const SEEK: Duration = Duration::from_secs(10);
 
+/// Offsets from a partition's end at which its last record is looked for first.
+const TAIL_OFFSETS: i64 = 16;
+
 /// How long a partition may be without a leader.
 const WATERMARKS_GIVE_UP: Duration = Duration::from_secs(15);
 
@@ -319,6 +322,50 @@ impl Drain {
     /// When a setting is refused.
     pub fn open_for_ranges(cluster: &Cluster) -> Result<Self, LogError> {
         Self::open(cluster, &[("fetch.wait.max.ms", "5")])
+    }
+
+    /// The offset behind the last record of each of these partitions; their first where there is none. The end of a
+    /// partition lies further where transaction markers or aborted records are last, which nobody is handed.
+    ///
+    /// # Errors
+    /// As [`Drain::read_ranges`].
+    pub fn ends_of_records(&mut self, partitions: &[Assigned]) -> Result<Vec<i64>, LogError> {
+        let mut found = Vec::with_capacity(partitions.len());
+        let mut open = Vec::new();
+        for place in partitions {
+            let (first, end) = self.watermarks(&place.topic, place.partition)?;
+            found.push(first);
+            open.push((first, end));
+        }
+        let mut tail = TAIL_OFFSETS;
+        loop {
+            let unknown = partitions.iter().zip(&open).zip(&found);
+            let unknown = unknown.filter(|((_, (first, end)), found)| *found == first && first < end);
+            let range = |((place, (first, end)), _): ((&Assigned, &(i64, i64)), _)| Range {
+                from: Assigned { from: end.saturating_sub(tail).max(*first), ..place.clone() },
+                until: *end,
+            };
+            let ranges: Vec<Range> = unknown.map(range).collect();
+            if ranges.is_empty() {
+                return Ok(found);
+            }
+            self.read_ranges(&ranges, &mut |batch, i| {
+                let record = batch.get(i);
+                let place = partitions
+                    .iter()
+                    .position(|place| (place.id, place.partition) == (record.topic, batch.partition(i)));
+                if let Some(found) = place.and_then(|at| found.get_mut(at)) {
+                    *found = record.offset.next().0.max(*found);
+                }
+            })?;
+            // Where the whole partition was looked at, nothing is left to find.
+            for ((first, end), found) in open.iter_mut().zip(&found) {
+                if found > first || end.saturating_sub(tail) <= *first {
+                    *end = *first;
+                }
+            }
+            tail = tail.saturating_mul(16);
+        }
     }
 
     /// Hands every record of these parts to `each`, as (batch, place in it), each partition in its order. Leaves nothing

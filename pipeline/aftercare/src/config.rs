@@ -29,7 +29,23 @@ pub(crate) struct Config {
     pub(crate) sink: Sink,
     pub(crate) http: Http,
     pub(crate) notify: Notify,
+    pub(crate) billing: Billing,
     pub(crate) invoice: Invoice,
+}
+
+/// `[billing]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Billing {
+    /// A month may be closed so many days after its end.
+    pub(crate) grace_days: u16,
+}
+
+impl Default for Billing {
+    fn default() -> Self {
+        Self { grace_days: 5 }
+    }
 }
 
 /// `[invoice]`: the letterhead of bills for readers.

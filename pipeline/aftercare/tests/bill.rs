@@ -7,16 +7,17 @@ mod sql;
 #[allow(dead_code, reason = "each test uses its part")]
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aftercare_core::money::Minor;
 use aftercare_core::time::Instant;
-use aftercare_schemas::{codec, wire};
 use aftercare_sim::world::{Settings, World};
 use aftercare_stream::partitioner::partition_of;
 
 use sql::sql;
-use support::{Stack, wait_until};
+use support::Stack;
 
 const PARTITIONS: i32 = 2;
 const DAY_MS: i64 = 86_400_000;
@@ -51,18 +52,6 @@ fn write_world(stack: &Stack) {
     writer.flush().unwrap();
 }
 
-fn close(stack: &Stack, month: &str) {
-    let id = format!("closing/warranty-example/{month}");
-    let closing = wire::Control { kind: wire::ControlKind::Closing, at: 0, id: Some(&id), body: None };
-    let mut value = Vec::new();
-    codec::encode("control", &closing, &mut value).unwrap();
-    let writer = stack.cluster().writer().unwrap();
-    for partition in 0..PARTITIONS {
-        writer.write_to("control", partition, None, Some(&value), &[]).unwrap();
-    }
-    writer.flush().unwrap();
-}
-
 /// Runs `aftercare bill`; its exit code and what it printed.
 fn bill(stack: &Stack, args: &[&str]) -> (i32, String) {
     let out = stack.run(&[&["bill"], args].concat());
@@ -78,12 +67,12 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     let settled = stack.run(&["audit", "--wait", "120", "--deep"]);
     assert!(settled.status.success(), "{}\n{}", String::from_utf8_lossy(&settled.stdout), serve.log_tail());
 
-    // the manufacturer and month with the most lines
+    // the manufacturer and month with the most lines, of those that are over
     let most = sql(
         &stack,
         "SELECT payer, booking_period, count(), sum(amount_minor) FROM ledger FINAL WHERE kind = 'line' \
-         AND payer != 'patient' GROUP BY payer, booking_period ORDER BY count() DESC, payer, booking_period LIMIT 1 \
-         FORMAT TSV",
+         AND payer != 'patient' AND booking_period < formatDateTime(now(), '%Y-%m', 'Asia/Shanghai') \
+         GROUP BY payer, booking_period ORDER BY count() DESC, payer, booking_period LIMIT 1 FORMAT TSV",
     );
     let most: Vec<&str> = most.trim().split('\t').collect();
     let [manufacturer, month, lines, sum] = most[..] else { panic!("no line of a manufacturer: {most:?}") };
@@ -98,12 +87,12 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     it_is_exported_twice_the_same(&stack, &which, lines, &total);
     its_entries_explain_themselves(&stack, manufacturer, month);
 
-    close(&stack, month);
-    let closed = wait_until("every task answers the closing", Duration::from_secs(60), || {
-        let (_, said) = bill(&stack, &[&["run"][..], &which].concat());
-        said.contains("closed, all 2 tasks have answered").then_some(said)
-    });
+    it_is_refused_while_something_is_wrong(&stack, month);
+    it_is_closed_though_killed_and_run_twice_at_once(&stack, month);
+    let (code, closed) = bill(&stack, &[&["run"][..], &which].concat());
+    assert!(code == 0 && closed.contains("warranty-example: closed, all 2 tasks have answered"), "{closed}");
     assert!(closed.contains(&total), "{closed}");
+    it_is_exported_twice_the_same(&stack, &which, lines, &total);
     let settled = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stdout));
     let pages = ["/metrics", "/readyz"].map(|path| serve.get(path).unwrap().1);
@@ -111,6 +100,82 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     let log = std::fs::read_to_string(stack.folder().join("serve.log")).unwrap();
     assert!(log.contains("stopping") && pages[0].contains("aftercare_records_total"));
     nobody_is_in(&stack, &[("the log", &log), ("the metrics", &pages[0]), ("readiness", &pages[1])]);
+}
+
+/// Closing is refused, with the place, and nothing is written.
+fn it_is_refused_while_something_is_wrong(stack: &Stack, month: &str) {
+    let close = |of: &str, more: &[&str]| {
+        bill(stack, &[&["close", "--month", of, "--grace", "0", "--wait", "3"], more].concat())
+    };
+    let this_month = sql(stack, "SELECT formatDateTime(now(), '%Y-%m', 'Asia/Shanghai')");
+    let (code, said) = close(&this_month, &[]);
+    assert!(code == 4 && said.contains(&format!("{this_month} is not over")), "{said}");
+    let first = sql(stack, "SELECT min(booking_period) FROM ledger");
+    assert!(*first < *month, "{first} {month}");
+    let (code, said) = close(month, &[]);
+    assert!(
+        code == 4 && said.contains(&format!("{first} is open, and months are closed in their order")),
+        "{said}"
+    );
+
+    // a run of sequences whose proof is lost
+    let run = "topic = 'ledger' AND partition = 1";
+    sql(stack, "CREATE TABLE proof AS coverage");
+    sql(stack, &format!("INSERT INTO proof SELECT * FROM coverage WHERE {run}"));
+    let lost = sql(stack, &format!("SELECT min(last_sequence) FROM coverage WHERE {run}"));
+    sql(stack, &format!("DELETE FROM coverage WHERE {run} AND last_sequence = {lost}"));
+    let (code, said) = close(month, &["--earlier"]);
+    assert!(code == 4 && said.contains(&format!("not closed: ledger 1: lacks 1 to {lost}")), "{said}");
+    sql(stack, "INSERT INTO coverage SELECT * FROM proof");
+
+    // a line that somebody doubled
+    let copy = "SELECT * REPLACE (concat(entry_id, '9') AS entry_id) FROM ledger FINAL";
+    let entry = sql(
+        stack,
+        &format!(
+            "SELECT min(entry_id) FROM ledger FINAL WHERE booking_period = '{first}' AND kind = 'line' AND component = 'fee' \
+             AND entry_id NOT IN (SELECT assumeNotNull(reverses) FROM ledger WHERE reverses IS NOT NULL)"
+        ),
+    );
+    sql(stack, &format!("INSERT INTO ledger {copy} WHERE entry_id = '{entry}'"));
+    let (code, said) = bill(stack, &["reconcile", "--month", &first]);
+    let fault = format!("entries that stand beside another of the same component and payer (2): {entry}");
+    assert!(code == 4 && said.contains(&fault), "{said}");
+    let (code, said) = close(&first, &[]);
+    assert!(code == 4 && said.contains("not closed") && said.contains(&fault), "{said}");
+    sql(stack, &format!("DELETE FROM ledger WHERE entry_id = '{entry}9'"));
+
+    let (code, said) = close(month, &["--earlier", "--dry-run"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains(&format!("{first} of warranty-example would be closed")), "{said}");
+    assert!(said.contains(&format!("{month} of warranty-example would be closed")), "{said}");
+    assert_eq!(sql(stack, "SELECT count() FROM ledger WHERE kind = 'marker'"), "0");
+}
+
+/// One is killed when it has written its first closing, then two go on at once.
+fn it_is_closed_though_killed_and_run_twice_at_once(stack: &Stack, month: &str) {
+    let args = ["bill", "close", "--month", month, "--grace", "0", "--earlier"];
+    let mut killed = stack.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let told = BufReader::new(killed.stderr.take().unwrap()).lines();
+    let written = told.map_while(Result::ok).find(|line| line.contains("the closing is written"));
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success() && written.is_some());
+
+    let both = [0, 1].map(|_| stack.command(&args).stdout(Stdio::piped()).spawn().unwrap());
+    let [one, other] = both.map(|closing| closing.wait_with_output().unwrap());
+    assert!(one.status.success() && other.status.success());
+    let again = stack.run(&args);
+    let said = String::from_utf8(again.stdout).unwrap();
+    assert!(said.contains("closed, all 2 tasks have answered"), "{said}");
+    assert_eq!(String::from_utf8(one.stdout).unwrap(), said);
+    assert_eq!(String::from_utf8(other.stdout).unwrap(), said);
+    let answers = "SELECT count(), uniqExact(entry_id), uniqExact(closing_id) FROM ledger WHERE kind = 'marker' FORMAT TSV";
+    let answers = sql(stack, answers);
+    let [rows, ids, closings] = answers.split('\t').collect::<Vec<_>>()[..] else { panic!("{answers}") };
+    let [rows, ids, closings] = [rows, ids, closings].map(|n| n.parse::<i32>().unwrap());
+    assert!(closings > 1 && ids == closings * PARTITIONS && rows == ids, "{answers}");
+    let (code, said) = bill(stack, &["reconcile", "--month", month]);
+    assert!(code == 0 && said.contains("It adds up."), "{said}");
 }
 
 /// All that went through names people and their values by the thousand; none of it is for whoever runs the machines.

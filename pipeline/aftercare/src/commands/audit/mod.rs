@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aftercare_clickhouse::{OutputTable, Store, TopicTotals};
+use aftercare_kafka::Cluster;
 use aftercare_runtime::config::Limits;
 use aftercare_runtime::topics;
+use aftercare_stream::position::TopicId;
 use anyhow::Context;
 use figures::{Figures, Input, Output, Readings, Standing, Statement, judge};
 use kafka::{Positions, Reader};
@@ -123,15 +125,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
 pub(crate) fn audit(config: &Config, args: &Args) -> anyhow::Result<Report> {
     let deadline = Instant::now() + Duration::from_secs(args.wait);
     let cluster = config.cluster();
-    let mut audit = Audit {
-        reader: Reader::open(&cluster)?,
-        store: Store::connect(config.store()?),
-        runtime: tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("start the asynchronous runtime")?,
-        limits: config.task(0).limits,
-    };
+    let mut audit = Audit::open(config, &cluster)?;
     loop {
         let over = Instant::now() >= deadline;
         if over || audit.is_at_rest()? {
@@ -145,7 +139,8 @@ pub(crate) fn audit(config: &Config, args: &Args) -> anyhow::Result<Report> {
     }
 }
 
-struct Audit<'a> {
+/// Looks at Kafka and ClickHouse, as often as it is asked.
+pub(in crate::commands) struct Audit<'a> {
     reader: Reader<'a>,
     store: Store,
     runtime: tokio::runtime::Runtime,
@@ -153,7 +148,27 @@ struct Audit<'a> {
     limits: Limits,
 }
 
-impl Audit<'_> {
+impl<'a> Audit<'a> {
+    pub(in crate::commands) fn open(config: &Config, cluster: &'a Cluster) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            reader: Reader::open(cluster)?,
+            store: Store::connect(config.store()?),
+            runtime: runtime.context("start the asynchronous runtime")?,
+            limits: config.task(0).limits,
+        })
+    }
+
+    /// What is missing of the proof that all the tasks have committed to these output topics is in ClickHouse: topic,
+    /// partition and sequences. Nothing where it is whole.
+    pub(in crate::commands) fn unproven(&mut self, topics: &[TopicId]) -> anyhow::Result<Vec<String>> {
+        let mut outputs = self.proven()?;
+        outputs.retain(|output| topics.iter().any(|topic| topics::name(*topic) == output.topic));
+        let statements =
+            [figures::committed_implies_written(&outputs), figures::coverage_is_gapless(&outputs)];
+        Ok(statements.into_iter().flat_map(|statement| statement.places).collect())
+    }
+
     /// Whether little is left to take and everything committed is covered: cheap to ask.
     fn is_at_rest(&mut self) -> anyhow::Result<bool> {
         let positions = self.reader.positions()?;

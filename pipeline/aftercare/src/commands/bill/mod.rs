@@ -1,28 +1,47 @@
 //! `aftercare bill`
 
+mod close;
 mod explain;
 mod invoice;
 mod page;
+mod patience;
+mod period;
+mod reconcile;
+mod run;
+mod settle;
+mod tasks;
 mod totals;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
-use aftercare_clickhouse::{BillEntry, Store};
+use aftercare_clickhouse::{BillEntry, ContractMonth, Store};
+use aftercare_core::documents::Library;
 use aftercare_core::money::{Minor, currency_decimals};
 use aftercare_core::month::Month;
 use aftercare_runtime::topics;
 use anyhow::{Context, bail};
+use period::Calendar;
+use tasks::Tasks;
 
 use crate::Outcome;
 use crate::config::{Config, Invoice};
 use crate::wiring::{print, say};
 
 const EXPLANATION: &str = "\
-Reads the ledger in ClickHouse, changes nothing. A month is that in which entries are booked, in the zone of their \
-contract; once every task has answered its closing, nothing more is booked in it, and the same command gives the same \
-bytes. Exit code 4: the proof that everything committed is in ClickHouse has a gap, so that a bill might lack lines.";
+A month is that in which entries are booked, in the zone of their contract. It is open until it is closed: close tells \
+every task, and once all have answered, nothing more is booked in it and the same command gives the same bytes; what \
+comes to light later is booked in the open month.
+
+A clerk's month: run (what it comes to, what is held and why), reconcile (whether it adds up), close, export. export, \
+explain and reconcile read ClickHouse and change nothing. run tells the tasks what populations add up to, where a \
+contract has any, and close does too and then closes; with --dry-run neither writes anything.
+
+Every command may be ended at any moment and run again, and two may run at once.
+
+Exit code 4: something is to be looked at: the month does not add up, the proof that everything committed is in \
+ClickHouse has a gap (a bill might lack lines), or the closing is refused; what and where is said on stderr.";
 
 /// See [`EXPLANATION`].
 #[derive(clap::Args)]
@@ -34,8 +53,12 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Sum up a month: what each payer owes, by component; what the manufacturer's books say; what is held, and why.
-    Run(Which),
+    /// Sum up a month: how far it is; what each payer owes, by component; the books; what is held, and why.
+    Run(run::Args),
+    /// Close a month: check that it is over and adds up, settle, tell every task, wait for all answers.
+    Close(close::Args),
+    /// Show whether a month adds up: received = billed + refused + copies; lines = what stands; debits = credits.
+    Reconcile(Which),
     /// Write a manufacturer's invoice of a month: every line with what it rests on, and totals.
     Export(Export),
     /// Say in words and figures how an entry came about, from what is stored with it; or list a patient's month.
@@ -45,11 +68,11 @@ enum Action {
 #[derive(clap::Args)]
 struct Which {
     /// The month, such as 2026-01.
+    #[arg(long, value_parser = parse_month)]
+    month: Month,
+    /// Only this contract.
     #[arg(long)]
-    month: String,
-    /// Only what this manufacturer owes.
-    #[arg(long)]
-    manufacturer: Option<String>,
+    contract: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -77,38 +100,93 @@ enum Format {
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
     let bills = Bills::open(config)?;
     match &args.action {
-        Action::Run(which) => bills.run(which),
+        Action::Run(args) => run::run(&bills, args),
+        Action::Close(args) => close::close(&bills, args),
+        Action::Reconcile(which) => bills.reconcile(which),
         Action::Export(export) => bills.export(export, &config.invoice),
         Action::Explain(args) => explain::run(&bills, args),
     }
 }
 
-struct Bills {
+struct Bills<'a> {
+    config: &'a Config,
     store: Store,
     partitions: u64,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Bills {
-    fn open(config: &Config) -> anyhow::Result<Bills> {
+impl<'a> Bills<'a> {
+    fn open(config: &'a Config) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Bills {
+            config,
             store: Store::connect(config.store()?),
             partitions: u64::try_from(config.kafka.partitions).unwrap_or(0),
             runtime: runtime.context("start the asynchronous runtime")?,
         })
     }
 
-    fn run(&self, which: &Which) -> anyhow::Result<Outcome> {
-        check_month(&which.month)?;
-        let manufacturer = which.manufacturer.as_deref();
-        let booked = self.runtime.block_on(self.store.booked(&which.month, manufacturer))?;
-        let held = self.runtime.block_on(self.store.held(&which.month, manufacturer))?;
-        let closings = self.closings(&which.month, &booked)?;
-        for line in totals::lines(&which.month, &booked, &held, &closings) {
+    /// Prints what a month comes to. `states`: how far it is.
+    fn sum_up(
+        &self,
+        month: Month,
+        states: &[String],
+        contract: Option<&str>,
+        manufacturer: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let month = month.to_string();
+        let mut booked = self.runtime.block_on(self.store.month_sums(&month, contract))?;
+        booked.retain(|sum| manufacturer.is_none_or(|manufacturer| sum.payer == manufacturer));
+        let held = self.runtime.block_on(self.store.held_sums(&month, contract, manufacturer))?;
+        for line in totals::lines(&month, states, &booked, &held) {
             print(format_args!("{line}"));
         }
-        self.coverage()
+        Ok(())
+    }
+
+    /// Whether a month of a contract adds up.
+    fn judge(&self, of: &ContractMonth) -> anyhow::Result<reconcile::Judged> {
+        let partitions = u32::try_from(self.partitions).unwrap_or(u32::MAX);
+        let read = self.runtime.block_on(self.store.reconciliation(of, partitions))?;
+        Ok(reconcile::judge(of, &read))
+    }
+
+    fn reconcile(&self, which: &Which) -> anyhow::Result<Outcome> {
+        let cluster = self.config.cluster();
+        let calendar = self.calendar(&Tasks::open(&cluster)?.library()?)?;
+        let mut outcome = Outcome::Done;
+        for (at, contract) in calendar.chosen(which.month, which.contract.as_deref()).into_iter().enumerate()
+        {
+            let judged = self.judge(&calendar.month_of(contract, which.month))?;
+            if at > 0 {
+                print(format_args!(""));
+            }
+            for line in &judged.table {
+                print(format_args!("{line}"));
+            }
+            for fault in &judged.faults {
+                say(format_args!("{contract}: {fault}"));
+                outcome = Outcome::Found;
+            }
+        }
+        Ok(match self.coverage()? {
+            Outcome::Done => outcome,
+            found => found,
+        })
+    }
+
+    /// How far the months are, by the ledger alone.
+    fn calendar(&self, library: &Library) -> anyhow::Result<Calendar> {
+        let booked = self.runtime.block_on(self.store.booked_months())?;
+        let answers = self.runtime.block_on(self.store.closing_answers())?;
+        Ok(Calendar::new(&booked, &answers, library, self.partitions))
+    }
+
+    /// How far the months are, by the ledger and by what the tasks were told.
+    fn calendar_by(&self, tasks: &mut Tasks<'_>, grace_days: Option<u16>) -> anyhow::Result<Calendar> {
+        let mut calendar = self.calendar(&tasks.library()?)?;
+        calendar.know(tasks.told()?, grace_days.unwrap_or(self.config.billing.grace_days));
+        Ok(calendar)
     }
 
     fn export(&self, export: &Export, letter: &Invoice) -> anyhow::Result<Outcome> {
@@ -169,6 +247,10 @@ fn said(closings: &BTreeMap<String, (u64, u64)>) -> impl Iterator<Item = String>
         0 => format!("{contract}: open"),
         answers => format!("{contract}: closing, {answers} of {tasks} tasks have answered"),
     })
+}
+
+fn parse_month(text: &str) -> Result<Month, String> {
+    Month::parse(text).ok_or_else(|| "no month such as 2026-01".to_owned())
 }
 
 fn check_month(month: &str) -> anyhow::Result<()> {

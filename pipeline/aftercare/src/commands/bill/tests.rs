@@ -1,8 +1,6 @@
 //! Bills of entries that the rules themselves have made.
 
-use std::collections::BTreeMap;
-
-use aftercare_clickhouse::BillEntry;
+use aftercare_clickhouse::{BillEntry, MonthSum};
 use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, Source, VerdictFact};
@@ -209,9 +207,22 @@ fn what_was_corrected_is_on_the_next_invoice() {
 
 #[test]
 fn a_month_is_summed_up() {
-    let closings = BTreeMap::from([("warranty-example".to_owned(), (2, 2))]);
-    let held: Vec<BillEntry> = entries().into_iter().filter(|entry| entry.kind == "held").take(1).collect();
-    let lines = totals::lines("2026-01", &booked("2026-01", ""), &held, &closings).join("\n");
+    let state = "warranty-example: closed, all 2 tasks have answered".to_owned();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let sum = |entry: &BillEntry| MonthSum {
+        kind: entry.kind.clone(),
+        contract: text(&entry.contract),
+        payer: text(&entry.payer),
+        to_patient: entry.payee.as_deref() == Some("patient"),
+        component: text(&entry.component),
+        debit_account: text(&entry.debit_account),
+        credit_account: text(&entry.credit_account),
+        currency: entry.currency.clone(),
+        entries: 1,
+        amount_minor: entry.amount_minor,
+    };
+    let sums: Vec<MonthSum> = booked("2026-01", "").iter().map(sum).collect();
+    let lines = totals::lines("2026-01", &[state], &sums, &[("awaiting_review".to_owned(), 1)]).join("\n");
     for expected in [
         "Ledger of 2026-01",
         "  warranty-example: closed, all 2 tasks have answered",

@@ -2,37 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use aftercare_clickhouse::BillEntry;
+use aftercare_clickhouse::MonthSum;
 
 use super::money;
 
 /// Lines and sum, minor units.
 type Sum = (u64, i64);
 
-/// The report of a month, line by line.
+/// The report of a month, line by line. `states`: how far each contract's month is; `held`: how many for which reason.
 pub(super) fn lines(
     month: &str,
-    booked: &[BillEntry],
-    held: &[BillEntry],
-    closings: &BTreeMap<String, (u64, u64)>,
+    states: &[String],
+    booked: &[MonthSum],
+    held: &[(String, u64)],
 ) -> Vec<String> {
     let mut out = vec![format!("Ledger of {month}")];
-    out.extend(super::said(closings).map(|line| format!("  {line}")));
-    let lines = booked.iter().filter(|entry| entry.kind == "line");
-    sums(&mut out, "Owed", lines, |entry| {
-        (text(&entry.payer), format!("{} to {}", text(&entry.component), party(&entry.payee)))
+    out.extend(states.iter().map(|line| format!("  {line}")));
+    let of = |kind: &'static str| booked.iter().filter(move |sum| sum.kind == kind);
+    let to = |sum: &MonthSum| {
+        let payee = if sum.to_patient { "patients" } else { "clinicians" };
+        (text(&sum.payer), format!("{} to {payee}", text(&sum.component)))
+    };
+    sums(&mut out, "Owed", of("line"), to);
+    if of("shown").next().is_some() {
+        sums(&mut out, "Shown, not owed", of("shown"), to);
+    }
+    sums(&mut out, "Books of the manufacturer", of("posting"), |sum| {
+        let accounts = format!("{} > {}", text(&sum.debit_account), text(&sum.credit_account));
+        (text(&sum.payer), format!("{}, {accounts}", text(&sum.component)))
     });
-    let postings = booked.iter().filter(|entry| entry.kind == "posting");
-    sums(&mut out, "Books of the manufacturer", postings, |entry| {
-        let accounts = format!("{} > {}", text(&entry.debit_account), text(&entry.credit_account));
-        (text(&entry.payer), format!("{}, {accounts}", text(&entry.component)))
-    });
-    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in held {
-        *reasons.entry(entry.reason.as_deref().unwrap_or("held")).or_default() += 1;
+    if of("notice").next().is_some() {
+        heading(&mut out, "To be done", "notices");
+        out.extend(of("notice").map(|sum| format!("  {:<52}{:>8}", sum.component, sum.entries)));
     }
     heading(&mut out, "Not billed, or not yet, up to this month", "uploads");
-    out.extend(reasons.iter().map(|(reason, count)| format!("  {reason:<52}{count:>8}")));
+    out.extend(held.iter().map(|(reason, count)| format!("  {reason:<52}{count:>8}")));
     out
 }
 
@@ -40,14 +44,14 @@ pub(super) fn lines(
 fn sums<'e>(
     out: &mut Vec<String>,
     title: &str,
-    entries: impl Iterator<Item = &'e BillEntry>,
-    place: impl Fn(&BillEntry) -> (String, String),
+    entries: impl Iterator<Item = &'e MonthSum>,
+    place: impl Fn(&MonthSum) -> (String, String),
 ) {
     let mut all: BTreeMap<(String, String), BTreeMap<String, Sum>> = BTreeMap::new();
     for entry in entries {
         let (group, what) = place(entry);
         let sum = all.entry((group, entry.currency.clone())).or_default().entry(what).or_default();
-        *sum = (sum.0 + 1, sum.1 + entry.amount_minor);
+        *sum = (sum.0 + entry.entries, sum.1 + entry.amount_minor);
     }
     heading(out, title, "entries");
     for ((group, currency), sums) in &all {
@@ -64,14 +68,6 @@ fn heading(out: &mut Vec<String>, title: &str, counted: &str) {
     out.push(format!("{title:<54}{counted:>8}"));
 }
 
-fn text(text: &Option<String>) -> String {
-    text.clone().unwrap_or_else(|| "-".to_owned())
-}
-
-/// Clinicians are many; the invoice names them.
-fn party(payee: &Option<String>) -> &'static str {
-    match payee.as_deref() {
-        Some("patient") => "patients",
-        _ => "clinicians",
-    }
+fn text(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
