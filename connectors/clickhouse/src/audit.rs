@@ -154,10 +154,10 @@ impl Store {
                 "1",
             ),
             OutputTable::CurveEditions => ("toInt32(0)", "1"),
-            // the id of a marker ends with its partition; what is about a population is keyed by its case
+            // the id of a marker ends with its partition; what is about a population is keyed by it
             OutputTable::Ledger => (
                 "if(kind = 'marker', toInt32OrZero(splitByChar('/', entry_id)[-1]), \
-                 toInt32(kafkaMurmurHash(ifNull(patient_id, ifNull(case_id, ''))) % {partitions: UInt32}))",
+                 toInt32(kafkaMurmurHash(ifNull(patient_id, concat('pool:', ifNull(contract, ''), '/', ifNull(case_id, '')))) % {partitions: UInt32}))",
                 "1",
             ),
             _ => ("toInt32(kafkaMurmurHash(patient_id) % {partitions: UInt32})", "1"),

@@ -83,8 +83,9 @@ impl Store {
     /// What is booked in a month (as `2026-01`), of one contract or of all: lines, what is shown, postings and notices.
     ///
     /// # Errors
-    /// What the server said.
+    /// As [`Store::booked`].
     pub async fn month_sums(&self, month: &str, contract: Option<&str>) -> Result<Vec<MonthSum>, StoreError> {
+        self.knows_every_kind().await?;
         let query = self.client.query_raw(include_str!("sql/month_sums.sql")).param("month", month);
         let query = query.param("contract", contract.unwrap_or_default());
         self.timed("sum up a month of the ledger", query.fetch_all::<MonthSum>()).await

@@ -101,12 +101,13 @@ impl Store {
     /// Reads what is to be compared. `partitions`: how many tasks there are.
     ///
     /// # Errors
-    /// What the server said.
+    /// As [`Store::booked`].
     pub async fn reconciliation(
         &self,
         of: &ContractMonth,
         partitions: u32,
     ) -> Result<Reconciliation, StoreError> {
+        self.knows_every_kind().await?;
         let fates = self.asked(of, include_str!("sql/fates.sql"), partitions).fetch_all::<Fate>();
         let fates = self.timed("compare uploads with the ledger", fates).await?;
         let parties = self.asked(of, include_str!("sql/parties.sql"), partitions).fetch_all::<PartySum>();

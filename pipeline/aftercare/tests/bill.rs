@@ -129,7 +129,7 @@ fn it_is_refused_while_something_is_wrong(stack: &Stack, month: &str) {
     sql(stack, "INSERT INTO coverage SELECT * FROM proof");
 
     // a line that somebody doubled
-    let copy = "SELECT * REPLACE (concat(entry_id, '9') AS entry_id) FROM ledger FINAL";
+    let copy = "SELECT * REPLACE (concat(entry_id, '9') AS entry_id) FROM ledger AS l FINAL";
     let entry = sql(
         stack,
         &format!(
@@ -137,7 +137,7 @@ fn it_is_refused_while_something_is_wrong(stack: &Stack, month: &str) {
              AND entry_id NOT IN (SELECT assumeNotNull(reverses) FROM ledger WHERE reverses IS NOT NULL)"
         ),
     );
-    sql(stack, &format!("INSERT INTO ledger {copy} WHERE entry_id = '{entry}'"));
+    sql(stack, &format!("INSERT INTO ledger {copy} WHERE l.entry_id = '{entry}'"));
     let (code, said) = bill(stack, &["reconcile", "--month", &first]);
     let fault = format!("entries that stand beside another of the same component and payer (2): {entry}");
     assert!(code == 4 && said.contains(&fault), "{said}");

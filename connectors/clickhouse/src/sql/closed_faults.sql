@@ -20,7 +20,7 @@ FROM
     SELECT
         l.entry_id AS entry_id,
         l.version AS version,
-        toInt32(kafkaMurmurHash(if(l.patient_id IS NULL, concat('pool:', substring(ifNull(l.closing_id, ''), 12)), l.patient_id)) % {partitions: UInt32}) AS partition
+        toInt32(kafkaMurmurHash(ifNull(l.patient_id, concat('pool:', l.contract, '/', ifNull(l.case_id, '')))) % {partitions: UInt32}) AS partition
     FROM ledger AS l FINAL
     WHERE l.contract = {contract: String} AND l.booking_period <= {month: String}
 ) AS l

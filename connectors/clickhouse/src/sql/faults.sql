@@ -39,10 +39,6 @@ FROM
     FROM ledger AS l FINAL
     WHERE l.contract = {contract: String} AND l.kind = 'posting'
         AND (ifNull(l.debit_account, '') = '' OR ifNull(l.credit_account, '') = '' OR l.debit_account = l.credit_account)
-    UNION ALL
-    SELECT 'unknown_kind' AS fault, entry_id
-    FROM ledger AS l FINAL
-    WHERE l.kind NOT IN ('line', 'shown', 'held', 'posting', 'measure', 'notice', 'marker')
 )
 WHERE fault != ''
 GROUP BY fault

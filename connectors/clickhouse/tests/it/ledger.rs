@@ -45,7 +45,7 @@ async fn no_bill_is_made_beside_an_entry_of_an_unknown_kind() {
 }
 
 #[tokio::test]
-async fn what_is_about_a_population_belongs_to_the_partition_of_its_case() {
+async fn what_is_about_a_population_belongs_to_the_partition_of_its_key() {
     let store = migrated("ledger_partition").await;
     let of_a_case = examples("ledger").remove(0);
     let entry: wire::LedgerEntry<'_> = codec::decode("ledger", Some(&of_a_case), None).unwrap();
@@ -53,12 +53,13 @@ async fn what_is_about_a_population_belongs_to_the_partition_of_its_case() {
         version: version(1, 1),
         patient_id: None,
         episode_id: None,
-        case_id: Some("org-east/2026"),
+        case_id: Some("org-west/2026"),
         ..entry
     };
     assert!(store.insert(OutputTable::Ledger, &[&framed("ledger", &entry)]).await.is_ok());
-    let sql = "SELECT toInt32(kafkaMurmurHash('org-east/2026') % 7)";
-    let partition: i32 = one(&client("ledger_partition"), sql).await;
+    let pool = format!("pool:{}/org-west/2026", entry.contract.unwrap());
+    let sql = format!("SELECT toInt32(kafkaMurmurHash('{pool}') % 7)");
+    let partition: i32 = one(&client("ledger_partition"), &sql).await;
     assert_ne!(partition, 0, "another key would show more");
     let checks = store.check_table(OutputTable::Ledger, 7).await.unwrap();
     // nothing covers it yet

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aftercare_clickhouse::{BookedMonths, ContractMonth};
+use aftercare_core::contract::Closing;
 use aftercare_core::documents::{CONTRACT, Library};
 use aftercare_core::month::Month;
 use aftercare_core::time::{Instant, Millis};
-use aftercare_core::warranty::Closing;
 use aftercare_core::zone::Zone;
 
 use super::tasks::Told;

@@ -145,7 +145,6 @@ fn in_words(fault: &str) -> &str {
         "reverses_before_it_was_booked" => "are booked before what they reverse",
         "reversed_twice" => "are reversed more than once",
         "posted_without_two_accounts" => "are postings without two accounts",
-        "unknown_kind" => "are of a kind that this program does not know",
         "booked_after_the_closing" => "were booked after their task had answered the closing",
         "stands_twice" => "stand beside another of the same component and payer",
         other => other,
