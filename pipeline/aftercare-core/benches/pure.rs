@@ -8,6 +8,7 @@ mod kit;
 use std::hint::black_box;
 use std::time::Instant as Clock;
 
+use aftercare_core::contract::lang::{self, Exact, Frame, Host, HostFn, RecordType, Scope, Type, Value};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::EnrolmentFact;
 use aftercare_core::metric::Metric;
@@ -163,6 +164,47 @@ fn responses(desk: &Desk, record: &Record, wanted: (usize, usize)) -> (u128, u12
     timed
 }
 
+/// A host that is asked for nothing.
+struct Nobody;
+
+impl Host for Nobody {
+    fn call(&self, _: HostFn, _: &[Value]) -> Value {
+        Value::Absent
+    }
+
+    fn day_of(&self, _: Instant) -> i64 {
+        0
+    }
+
+    fn start_of(&self, _: i64) -> Instant {
+        Instant(0)
+    }
+}
+
+/// A condition of a contract, evaluated with the fields of one upload and 26 uploads of a case.
+fn conditions(text: &str) -> (u128, u128) {
+    const TIMES: usize = 1_000;
+    let fields = [("answered", Type::Date), ("index", Type::Decimal), ("expected", Type::Decimal)];
+    let of = std::sync::Arc::new(RecordType::new("upload", fields));
+    let decimal = |text: &str| Value::Decimal(Exact::parse(text).unwrap());
+    let upload = |day: i64| {
+        let fields = Box::new([Value::Date(day), decimal("99.5"), decimal("108.25")]);
+        Value::Record(std::sync::Arc::new(lang::Record { of: of.clone(), fields }))
+    };
+    let mut scope = Scope::new(2);
+    let u = scope.declare("u", Type::Record(of.clone()));
+    let uploads = scope.declare("uploads", Type::Record(of.clone()).list());
+    let program = lang::compile(text, &scope, "condition").unwrap();
+    let mut frame = Frame::new(scope.slots(), 20_000, &Nobody);
+    frame.set(u, upload(20_010));
+    frame.set(uploads, Value::list((0..26).map(|n| upload(19_700 + 14 * n))));
+    timed(TIMES, || {
+        for _ in 0..TIMES {
+            black_box(program.eval(&mut frame).unwrap());
+        }
+    })
+}
+
 fn main() {
     let library = Library::builtin();
     best("a reading admitted and put into its window, one a minute", || into_windows(&library));
@@ -174,4 +216,9 @@ fn main() {
     best("a response of 4 forms: 5 rows, all compared", || responses(&desk, &four, (5, 5)));
     let one = upload("next", 170, vec![kit::phq_2(1)]);
     best("a response of 1 form: its row compared, a composite without", || responses(&desk, &one, (2, 1)));
+    best("a contract's condition: u.index < u.expected", || conditions("u.index < u.expected"));
+    let ratio = "quotient(u.index, u.expected) < decimal('0.9')";
+    best("a contract's condition: the ratio below 0.9", || conditions(ratio));
+    let late = "uploads.filter(x, x.answered < u.answered && known(x.index)).size() >= 3";
+    best("a contract's condition over 26 uploads", || conditions(late));
 }

@@ -10,10 +10,13 @@
 
 mod builtins;
 mod calendar;
+mod calls;
 mod check;
 mod eval;
 mod exact;
 mod functions;
+mod meant;
+mod operations;
 mod operators;
 mod parse;
 mod program;
@@ -21,6 +24,7 @@ mod scope;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod types;
 
 pub use exact::{Exact, PLACES_MAX};

@@ -69,7 +69,8 @@ impl Scope {
         Ok(slot)
     }
 
-    /// Declares a function of the document. Its source sees what has been declared before, so none calls itself.
+    /// Declares a function of the document. Its source sees what has been declared before, so none calls itself. The
+    /// parameters hide names declared before; they can't be words of the language.
     pub fn define(
         &mut self,
         name: &str,
@@ -77,6 +78,17 @@ impl Scope {
         source: &str,
         place: &str,
     ) -> Result<(), Vec<Problem>> {
+        let words: Vec<Problem> = params
+            .iter()
+            .filter(|(param, _)| functions::is_word(param))
+            .map(|(param, _)| Problem {
+                place: place.to_owned(),
+                message: format!("has a parameter `{param}`, which is a word of the language"),
+            })
+            .collect();
+        if !words.is_empty() {
+            return Err(words);
+        }
         let body = compile_body(source, self, place, &params)?;
         let types = params.into_iter().map(|(_, ty)| ty).collect();
         self.add(name, Name::Function(types, Arc::new(body)));

@@ -1,6 +1,6 @@
 //! Signatures of functions, read from the text that the documentation shows.
 
-use super::check::{Typed, fits};
+use super::typed::{Typed, fits};
 use super::types::{Type, parse_type};
 
 /// What a parameter takes. A letter stands for one type throughout a signature: `T` any but lists, `S` what can be equal

@@ -120,6 +120,13 @@ fn what_is_too_long_or_too_deep_is_refused() {
     );
     let nested = format!("{}1{}", "(".repeat(200), ")".repeat(200));
     assert_eq!(problems(&nested)[0], "at character 97: the expression is nested too deeply");
+    // what is just not too deep can be evaluated
+    let plus = format!("1{}", " + 1".repeat(100));
+    assert_eq!(evaluated(&plus), Ok(Value::Int(101)));
+    let calls = format!("{}1{}", "max(2, ".repeat(90), ")".repeat(90));
+    assert_eq!(evaluated(&calls), Ok(Value::Int(2)));
+    let choices = format!("{}1{}", "(unknown > 1 || slots > 1 ? ".repeat(45), " : 2)".repeat(45));
+    assert_eq!(evaluated(&choices), Ok(Value::Int(1)));
     // functions that call functions are as deep as what they call
     let (mut scope, _) = scope();
     let mut called = "twice".to_owned();
@@ -181,6 +188,21 @@ fn a_name_may_be_refused() {
     {
         assert!(scope.objection(name).is_some(), "{name}");
     }
+}
+
+#[test]
+fn a_parameter_is_no_word_of_the_language() {
+    let (mut scope, _) = scope();
+    let of = ["today", "size", "day"].map(|name| (name.to_owned(), Type::Date)).to_vec();
+    let refused = scope.define("f", of, "month(day)", "define[0].of").unwrap_err();
+    let messages: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "define[0].of has a parameter `today`, which is a word of the language",
+            "define[0].of has a parameter `size`, which is a word of the language",
+        ]
+    );
 }
 
 #[test]
