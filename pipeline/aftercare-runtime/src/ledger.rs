@@ -1,6 +1,6 @@
 //! The ledger of each patient: which records concern it, when it is looked at, what closes a month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aftercare_core::contract::{Closing, Entry, EntryKind, LedgerBook, Outside, Settlement};
 use aftercare_core::facts::InputKind;
@@ -27,6 +27,14 @@ struct Settled<'a> {
     revision: i64,
     #[serde(borrow)]
     measures: BTreeMap<&'a str, i64>,
+}
+
+/// A settlement that was taken and is to be answered.
+pub(crate) struct Answer {
+    contract: String,
+    id: String,
+    revision: i64,
+    measures: Vec<(String, String)>,
 }
 
 impl<L: TaskLog> Task<L> {
@@ -82,12 +90,12 @@ impl<L: TaskLog> Task<L> {
         if !closed {
             return Ok(());
         }
-        self.pen.marker(&mut self.log, &mut self.counted, closing_id, Instant(self.state.meta.tick))
+        self.pen.marker(&mut self.log, &mut self.counted, closing_id, &[], Instant(self.state.meta.tick))
     }
 
-    /// Takes what a population came to: all who are under its contract are looked at again, and so is the pool itself, in
-    /// the partition of its key. A settlement that came before, or that a higher revision replaced, changes nothing.
-    pub(crate) fn take_settlement(&mut self, id: &str, body: &str) -> Result<(), TaskError> {
+    /// Takes what a population came to; [`Task::answer_settlements`] does what follows from it. A settlement that came
+    /// before, or that a higher revision replaced, changes nothing.
+    pub(crate) fn take_settlement(&mut self, id: &str, body: &str) -> Option<Answer> {
         let named = Settlement::parse_id(id);
         let said = serde_json::from_str::<Settled<'_>>(body);
         let (Some((contract, key)), Ok(said)) = (named, said) else {
@@ -96,22 +104,44 @@ impl<L: TaskLog> Task<L> {
                 settlement = id,
                 "settlement ignored: it names no contract and pool, or says no measures"
             );
-            return Ok(());
+            return None;
         };
         let settlement = Settlement { contract, key, revision: said.revision, measures: said.measures };
         let settled = self.state.settlements.change(&mut self.tx, CLOSINGS, |all| all.settle(&settlement));
         if !settled {
-            return Ok(());
+            return None;
         }
         let pool_id = LedgerBook::pool_id(contract, key);
         if partition_of(pool_id.as_bytes(), self.config.partitions) == self.config.partition {
             let pool = self.patient_no(&pool_id);
             self.state.ledgers.change(&mut self.tx, pool.0, |book| book.open_pool(&pool_id));
         }
+        let Settlement { revision, measures, .. } = settlement;
+        Some(Answer {
+            contract: contract.to_owned(),
+            id: id.to_owned(),
+            revision,
+            measures: measures.into_iter().map(|(name, sum)| (name.to_owned(), sum.to_string())).collect(),
+        })
+    }
+
+    /// All who are under the contracts of these settlements are looked at again, once, and so are the pools; then each
+    /// settlement has its marker.
+    pub(crate) fn answer_settlements(&mut self, answers: &mut Vec<Answer>) -> Result<(), TaskError> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let contracts: BTreeSet<&str> = answers.iter().map(|answer| &*answer.contract).collect();
         for patient in self.state.patient_numbers() {
-            if self.state.ledgers.get(patient.0).is_some_and(|book| book.is_under(contract)) {
+            let book = self.state.ledgers.get(patient.0);
+            if book.is_some_and(|book| contracts.iter().any(|contract| book.is_under(contract))) {
                 self.issue_ledger(patient)?;
             }
+        }
+        let tick = Instant(self.state.meta.tick);
+        for Answer { id, revision, measures, .. } in answers.drain(..) {
+            let own = format!("{id}/{revision}");
+            self.pen.marker(&mut self.log, &mut self.counted, &own, &measures, tick)?;
         }
         Ok(())
     }
@@ -204,15 +234,25 @@ impl Pen {
         })
     }
 
-    /// The answer to a closing: what this task wrote before it belongs to the closed month.
-    pub(crate) fn marker<L: TaskLog>(
+    /// The answer to a closing: what this task wrote before it belongs to the closed month. Or to a settlement, with the
+    /// measures by which it reckons from here on.
+    fn marker<L: TaskLog>(
         &mut self,
         log: &mut L,
         counted: &mut Counted,
         closing_id: &str,
+        measures: &[(String, String)],
         tick: Instant,
     ) -> Result<(), TaskError> {
         let entry_id = format!("{closing_id}/{}", self.partition);
+        let evidence = measures.iter().map(|(name, value)| wire::LedgerEvidence {
+            name,
+            value,
+            unit: "1",
+            record_id: None,
+            record_revision: None,
+        });
+        let evidence: Vec<_> = evidence.collect();
         self.row(log, counted, LEDGER, closing_id, |version| wire::LedgerEntry {
             version,
             entry_id: &entry_id,
@@ -239,7 +279,7 @@ impl Pen {
             booking_period: None,
             reason: None,
             reverses: None,
-            evidence: Vec::new(),
+            evidence,
             said: Vec::new(),
             stored_at: tick.0,
             organisation: None,

@@ -350,6 +350,7 @@ impl<L: TaskLog> Task<L> {
     /// Ticks of a batch come before everything else in it; the highest wins.
     fn apply_ticks(&mut self, batch: &L::Batch) -> Result<(), TaskError> {
         let mut before = self.state.meta.tick;
+        let mut settled = Vec::new();
         for i in 0..batch.len() {
             let record = batch.get(i);
             if record.topic != CONTROL {
@@ -370,10 +371,12 @@ impl<L: TaskLog> Task<L> {
                         before = self.state.meta.tick;
                         self.on_tick()?;
                     }
+                    self.answer_settlements(&mut settled)?;
                     self.close(control.id.unwrap_or_default())?;
                 }
                 Ok(control) if control.kind == wire::ControlKind::Settlement => {
-                    self.take_settlement(control.id.unwrap_or_default(), control.body.unwrap_or_default())?;
+                    let (id, body) = (control.id.unwrap_or_default(), control.body.unwrap_or_default());
+                    settled.extend(self.take_settlement(id, body));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -382,7 +385,10 @@ impl<L: TaskLog> Task<L> {
                 }
             }
         }
-        if self.state.meta.tick > before { self.on_tick() } else { Ok(()) }
+        if self.state.meta.tick > before {
+            self.on_tick()?;
+        }
+        self.answer_settlements(&mut settled)
     }
 
     fn on_tick(&mut self) -> Result<(), TaskError> {

@@ -165,8 +165,12 @@ struct Desk {
 
 impl Desk {
     fn new(seed: u64, faults: Faults) -> Desk {
+        Desk::with_documents(seed, faults, &SHIPPED)
+    }
+
+    fn with_documents(seed: u64, faults: Faults, documents: &[(&str, &str, &str)]) -> Desk {
         let broker = MemoryBroker::default();
-        for (kind, id, body) in SHIPPED {
+        for &(kind, id, body) in documents {
             let document = wire::Document { kind, id, version: 1, format: "toml", body, published_at: 0 };
             let mut value = Vec::new();
             codec::encode("contracts", &document, &mut value).unwrap();
@@ -195,6 +199,21 @@ impl Desk {
     fn tick(&mut self, at: i64) {
         self.broker.append(CONTROL, 0, control(wire::ControlKind::Tick, at, None));
         self.settle(0);
+    }
+
+    fn settlement(&mut self, revision: i64, treated: i64) {
+        let body = format!(
+            "{{\"revision\":{revision},\"measures\":{{\"treated\":{treated}}},\"as_of_month\":\"2025-03\"}}"
+        );
+        let settlement = wire::Control {
+            kind: wire::ControlKind::Settlement,
+            at: 0,
+            id: Some("settlement/warranty-example/east/2025"),
+            body: Some(&body),
+        };
+        let mut value = Vec::new();
+        codec::encode("control", &settlement, &mut value).unwrap();
+        self.broker.append(CONTROL, 0, Stored { value: Some(value), ..Stored::default() });
     }
 
     fn close(&mut self, id: &str) {
@@ -370,6 +389,117 @@ fn a_closing_has_its_marker_and_later_facts_are_booked_in_the_open_month() {
         );
     }
     assert_sound(&expected(records.iter().filter(until_then), closing), &desk);
+}
+
+/// Every patient counts for a population; when the last settlement says that it is large enough each has a bonus, and the
+/// population itself what it was settled at.
+const POPULATION: &str = r#"
+id = "warranty-example"
+version = 1
+title = "A population"
+kind = "population"
+currency = "CNY"
+time_zone = "Asia/Shanghai"
+in_force_from = "2020-01-01"
+subject = "episode"
+
+[money]
+bonus = "50"
+
+[[rule]]
+id = "count"
+clause = "all"
+when = "today >= start"
+  [[rule.measure]]
+  name = "treated"
+  pool = "'east/2025'"
+  value = "1"
+
+[[rule]]
+id = "bonus"
+clause = "all"
+when = "or(settled('east/2025', 'treated') >= 3, false)"
+at = "start"
+  [[rule.line]]
+  component = "bonus"
+  amount = "bonus"
+  payee = "'patient'"
+  payee_role = "patient"
+    [[rule.line.payers]]
+    role = "payer"
+    payer = "'fund'"
+    share = "1"
+
+[[pool_rule]]
+id = "whole"
+clause = "all"
+at = "date('2025-03-31')"
+  [[pool_rule.line]]
+  component = "whole"
+  amount = "minor(measured('treated'))"
+  payee = "key"
+  payee_role = "pool"
+    [[pool_rule.line.payers]]
+    role = "payer"
+    payer = "'fund'"
+    share = "1"
+
+[clauses]
+all = "Whoever is treated counts."
+"#;
+
+#[test]
+fn a_settlement_is_answered_once_after_all_that_follows_from_it() {
+    let records = records(5);
+    let documents: Vec<_> = SHIPPED.iter().filter(|(kind, ..)| *kind != "contract").copied().collect();
+    let documents = [&documents[..], &[("contract", "warranty-example", POPULATION)]].concat();
+    let mut desk = Desk::with_documents(5, NO_FAULTS, &documents);
+    desk.tick(settings(5).start.0 + 90 * DAY_MS);
+    records.iter().filter(|record| record.topic == "enrolments").for_each(|record| desk.append(record));
+    desk.settle(0);
+    let of = |rows: &[Row], component: &str| {
+        let own = rows.iter().filter(|row| row.component == component);
+        (own.clone().count(), own.map(|row| row.amount).sum::<i64>())
+    };
+    let (treated, sum) = of(&desk.rows(), "treated");
+    assert!(treated > 3 && i64::try_from(treated).unwrap() == sum, "{treated} {sum}");
+    assert_eq!(of(&desk.rows(), "bonus"), (0, 0));
+
+    // too few; repeated; enough, all in one batch before a closing; an older one; another one of the same revision
+    desk.settlement(1, 2);
+    desk.settlement(1, 2);
+    desk.settle(0);
+    assert_eq!(of(&desk.rows(), "bonus"), (0, 0));
+    assert_eq!(of(&desk.rows(), "whole"), (1, 2));
+    desk.settlement(2, sum);
+    desk.close("closing/warranty-example/2025-03");
+    desk.settlement(1, 7);
+    desk.settlement(2, 7);
+    desk.settle(0);
+    let rows = desk.rows();
+    assert_eq!(of(&rows, "bonus"), (treated, sum * 5_000));
+    // 0.02, taken back, and what it is now
+    assert_eq!(of(&rows, "whole"), (3, sum));
+    let markers = rows.iter().filter(|row| row.kind == wire::LedgerKind::Marker);
+    let ids: Vec<&str> = markers.map(|row| &*row.entry_id).collect();
+    assert_eq!(
+        ids,
+        [
+            "settlement/warranty-example/east/2025/1/0",
+            "settlement/warranty-example/east/2025/2/0",
+            "closing/warranty-example/2025-03/0"
+        ]
+    );
+    // all that follows stands before the answers, and in the closed month
+    assert!(rows.last().unwrap().entry_id.starts_with("closing/"));
+    assert_eq!(rows[rows.len() - 2].entry_id, ids[1]);
+    assert!(rows.iter().filter(|row| row.component == "whole").all(|row| row.booking == "2025-03"));
+
+    // known after a crash
+    desk.task = task(&desk.broker, 5, NO_FAULTS);
+    desk.settlement(2, sum);
+    desk.settle(0);
+    assert_eq!(desk.rows(), rows);
 }
 
 /// A verdict of another clinician, who numbered a session of their own in the same way.
