@@ -1,0 +1,5 @@
+//! The shipped contracts, to the cent: golden figures with their arithmetic, edges, late, amended and withdrawn facts.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod told;
+mod world;
