@@ -117,6 +117,8 @@ pub(super) enum Reason {
 #[derive(Clone, Debug)]
 pub(super) struct LineRule {
     pub(super) component: Arc<str>,
+    /// Where it is another than the rule's.
+    pub(super) clause: Option<Arc<str>>,
     pub(super) when: Option<Program>,
     pub(super) amount: Program,
     pub(super) payers: Payers,

@@ -348,6 +348,7 @@ impl<'c> Case<'c> {
             self.lines.push(record(&TYPES.line, head.clone().into_iter().chain(who).chain(rest)));
             self.targets.push(Target {
                 kind,
+                clause: line.clause.clone().unwrap_or_else(|| rule.clause.clone()),
                 component: line.component.clone(),
                 payer: Some(payer),
                 payee: Some(payee.clone()),
@@ -486,6 +487,7 @@ impl<'c> Case<'c> {
         Target {
             kind: EntryKind::Line,
             rule,
+            clause: self.document.rule(rule).map_or_else(|| Arc::from(""), |rule| rule.clause.clone()),
             component: Arc::from(""),
             cause,
             payer: None,

@@ -18,7 +18,7 @@ pub(super) fn of(
     let decimals = document.decimals;
     let plain =
         |name: &str, value: String| Evidence { name: name.into(), value, unit: "".into(), record: None };
-    let mut evidence = vec![plain("clause", document.clause(&rule.clause).to_string())];
+    let mut evidence = vec![plain("clause", document.clause(&target.clause).to_string())];
     let frame = case.look_back(target);
     for one in &rule.evidence {
         let value = one.value.eval(frame).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::LedgerBook;
 use super::closings::Closings;
-use super::document::{ContractDocument, Rule, Subject};
+use super::document::{ContractDocument, Subject};
 use super::entry::{Entry, EntryKind, Evidence};
 use super::episode::EpisodeView;
 use super::evaluate::Case;
@@ -265,7 +265,7 @@ impl Desk<'_> {
                 key.cause = self.names.intern(&format!("{}~{number}", target.cause));
             }
             let service = Month::of_day(document.zone.day(target.triggered_at));
-            let new = self.unissued(key, target, rule, document, service);
+            let new = self.unissued(key, target, document, service);
             let at = match issued.binary_search_by_key(&key, |was| was.key) {
                 Ok(at) => at,
                 Err(at) => {
@@ -308,14 +308,7 @@ impl Desk<'_> {
         }
     }
 
-    fn unissued(
-        &mut self,
-        key: Key,
-        target: &Target,
-        rule: Option<&Rule>,
-        document: &ContractDocument,
-        service: Month,
-    ) -> Issued {
+    fn unissued(&mut self, key: Key, target: &Target, document: &ContractDocument, service: Month) -> Issued {
         let names = &mut *self.names;
         let mut role = |party: &Option<Party>| {
             party.as_ref().and_then(|party| party.role.as_ref()).map(|role| names.intern(role))
@@ -327,7 +320,7 @@ impl Desk<'_> {
             currency: names.intern(&document.currency),
             decimals: document.decimals,
             kind: target.kind,
-            clause: names.intern(rule.map_or("", |rule| &rule.clause)),
+            clause: names.intern(&target.clause),
             accounts: target
                 .accounts
                 .as_ref()

@@ -69,8 +69,11 @@ fn document(fields: &mut Fields<'_>) -> Option<ContractDocument> {
     let clauses: Vec<(Arc<str>, Arc<str>)> =
         clauses.into_iter().map(|(name, words)| (name.into(), words.into())).collect();
     for rule in rules.iter().chain(&pool_rules) {
-        let is_there = clauses.iter().any(|(name, _)| *name == rule.clause);
-        fields.demand(is_there, "clauses", &format!("has no words for {}", rule.clause));
+        let named = rule.lines.iter().filter_map(|line| line.clause.as_ref()).chain([&rule.clause]);
+        for clause in named {
+            let is_there = clauses.iter().any(|(name, _)| name == clause);
+            fields.demand(is_there, "clauses", &format!("has no words for {clause}"));
+        }
     }
     let Desk { scope, slots, constants, problems, .. } = desk;
     fields.extend(problems);
@@ -318,6 +321,7 @@ impl Desk {
 
     fn line(&mut self, fields: &mut Fields<'_>) -> Option<LineRule> {
         let component = fields.required::<String>("component");
+        let clause = fields.optional::<String>("clause").map(Arc::from);
         let when = self.optional(fields, "when", &Type::Bool);
         let amount = self.required(fields, "amount", &Type::Money);
         let listed = fields.tables("payers", |fields| {
@@ -349,6 +353,7 @@ impl Desk {
         let at = self.moment(fields, "at");
         Some(LineRule {
             component: component?.into(),
+            clause,
             when,
             amount: amount?,
             payers,

@@ -15,6 +15,7 @@ pub(super) struct Target {
     pub(super) kind: EntryKind,
     /// Place of the rule among those of the document, those of pools after the others.
     pub(super) rule: usize,
+    pub(super) clause: Arc<str>,
     pub(super) component: Arc<str>,
     pub(super) cause: Arc<str>,
     /// Who owes; of a posting in whose books it is, of a measure the pool's key.

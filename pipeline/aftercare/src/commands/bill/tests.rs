@@ -1,7 +1,7 @@
 //! Bills of entries that the rules themselves have made.
 
 use aftercare_clickhouse::{BillEntry, MonthSum};
-use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook};
+use aftercare_core::contract::{Closings, Entry, EntryKind, LedgerBook, Outside, Settlements};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{Body, EnrolmentFact, InputKind, RecordHead, RecordStatus, Source, VerdictFact};
 use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus, Verdict};
@@ -97,16 +97,20 @@ pub(super) fn entries() -> Vec<BillEntry> {
         digest: 0,
         retry: false,
     };
-    let (library, mut closings) = (Library::builtin(), Closings::default());
+    let (library, settlements, mut closings) =
+        (Library::builtin(), Settlements::default(), Closings::default());
+    let issue = |book: &mut LedgerBook, now, closings: &Closings, out: &mut Vec<Entry>| {
+        book.issue(now, &Outside { library: &library, closings, settlements: &settlements }, out);
+    };
     book.take(&head(InputKind::Enrolment, "enr-1"), &Body::Enrolment(enrolment), &Verdict::Accepted, day(0));
     book.judge(&score(140.0));
-    book.issue(day(15), &library, &closings, &mut out);
+    issue(&mut book, day(15), &closings, &mut out);
     book.take(&head(InputKind::SessionVerdict, "se-1"), &Body::Verdict(verdict), &Verdict::Accepted, day(17));
-    book.issue(day(17), &library, &closings, &mut out);
+    issue(&mut book, day(17), &closings, &mut out);
     let closing = aftercare_core::contract::Closing::parse("closing/warranty-example/2026-01").unwrap();
     assert!(closings.close(closing));
     book.judge(&score(118.0));
-    book.issue(day(40), &library, &closings, &mut out);
+    issue(&mut book, day(40), &closings, &mut out);
     let mut entries: Vec<BillEntry> = out.iter().map(entry).collect();
     entries.sort_by(|one, other| one.entry_id.cmp(&other.entry_id));
     entries
@@ -143,7 +147,7 @@ fn entry(entry: &Entry) -> BillEntry {
         currency: entry.currency.to_string(),
         service_period: Some(entry.service_period.to_string()),
         booking_period: Some(entry.booking_period.to_string()),
-        reason: entry.reason.clone(),
+        reason: entry.reason.as_deref().map(str::to_owned),
         reverses: entry.reverses.clone(),
         manufacturer: text(&entry.attribution.manufacturer),
         evidence: entry
@@ -151,7 +155,7 @@ fn entry(entry: &Entry) -> BillEntry {
             .iter()
             .map(|one| {
                 let (id, revision) = one.record.clone().unzip();
-                (one.name.to_string(), one.value.clone(), one.unit.to_owned(), text(&id), revision)
+                (one.name.to_string(), one.value.clone(), one.unit.to_string(), text(&id), revision)
             })
             .collect(),
         said: entry.said.clone(),
@@ -241,23 +245,24 @@ fn a_month_is_summed_up() {
 fn a_line_explains_itself() {
     assert_eq!(explained("slot-01/adjustment/m-alpha/0"), "\
 warranty-example/e-1/slot-01/adjustment/m-alpha/0
-12.80 CNY: m-alpha owes c-1 (adjustment), for 2026-01.
+12.80 CNY: m-alpha (manufacturer) owes c-1 (clinician) (adjustment), for 2026-01.
 Contract warranty-example, version 1.
   \"The fee is raised by a fifth where the index is above 110 % of what was expected for this patient at this time, and lowered by a fifth where it is below 90 %.\"
-  1. Treated on 2026-01-05; device stent-a of m-alpha, known since 2026-01-05: the warranty holds.
-  2. Slot 1: 2026-01-12 to 2026-01-25.
-  3. Upload u-1, answered on 2026-01-19, arrived on 2026-01-20: index 140 %.
-  4. Expected 120 % (n 212 in the narrowest cohort, which borrows from the wider ones; edition pci-des@2025-12): 140 / 120 = 1.166667, above 0.9 to 1.1: factor 1.2.
-  5. Review se-1 by c-1 on 2026-01-22, within 7 days of the upload: 45.5 s (at least 30), 3 sections (at least 2), 5 interactions (at least 3), patients within five minutes: 1 (at most 5); service by default@1.
-  6. Adjustment 80.00 x (1.2 - 1) = 16.00; share of m-alpha 0.8: 12.80.");
+  1. Treated on 2026-01-05; device stent-a of m-alpha, known since 2026-01-05.
+  2. The warranty holds.
+  3. Slot 1: 2026-01-12 to 2026-01-25.
+  4. Upload u-1, answered on 2026-01-19, arrived on 2026-01-20: index 140 %.
+  5. Expected 120 % (n 212 in the narrowest cohort, which borrows from the wider ones; edition pci-des@2025-12): 140 / 120 = 1.166667, above 0.9 to 1.1: factor 1.2.
+  6. Review se-1 by c-1 on 2026-01-22, within 7 days of the upload: 45.5 s (at least 30), 3 sections (at least 2), 5 interactions (at least 3), patients within five minutes: 1 (at most 5); service by default@1.
+  7. Adjustment 80.00 x (1.2 - 1) = 16.00; share of m-alpha 0.8: 12.80.");
 }
 
 #[test]
 fn reversals_postings_and_what_is_held_explain_themselves() {
     let reversal = explained("slot-01/adjustment/patient/1");
-    assert!(
-        reversal.contains("-3.20 CNY: the patient owes c-1 (adjustment), for 2026-01, booked in 2026-02.")
-    );
+    assert!(reversal.contains(
+        "-3.20 CNY: the patient owes c-1 (clinician) (adjustment), for 2026-01, booked in 2026-02."
+    ));
     assert!(reversal.contains("Because: a fact changed after the month was closed."));
     assert!(reversal.contains("It takes back warranty-example/e-1/slot-01/adjustment/patient/0 of 3.20."));
     let accrual = explained("enrolment/accrual/m-alpha/0");

@@ -94,7 +94,7 @@ fn a_correction_shows_what_it_takes_back_and_what_stands() {
         "It takes back warranty-example/e-1/slot-01/adjustment/patient/0 of 3.20.",
         "    0  2026-01            3.20  issued\n    1  2026-02           -3.20  takes back 0: a fact changed after the month was closed  < this entry\n  Of it stands 0.00 CNY.",
         "What it takes back:\n  warranty-example/e-1/slot-01/adjustment/patient/0\n",
-        "    6. Adjustment 80.00 x (1.2 - 1) = 16.00; share of patient 0.2: 3.20.",
+        "    7. Adjustment 80.00 x (1.2 - 1) = 16.00; share of patient 0.2: 3.20.",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");
     }
@@ -112,9 +112,9 @@ fn a_patient_s_month_is_a_sentence_for_each_entry() {
         .filter(|one| one.booking_period.as_deref() == Some("2026-02") && one.kind != "posting")
         .collect();
     assert_eq!(listed(&booked).join("\n"), "\
-slot-01: -12.80 CNY: m-alpha owes c-1 (adjustment), for 2026-01, booked in 2026-02. Because: a fact changed after the month was closed.
+slot-01: -12.80 CNY: m-alpha (manufacturer) owes c-1 (clinician) (adjustment), for 2026-01, booked in 2026-02. Because: a fact changed after the month was closed.
     warranty-example/e-1/slot-01/adjustment/m-alpha/1
-slot-01: -3.20 CNY: the patient owes c-1 (adjustment), for 2026-01, booked in 2026-02. Because: a fact changed after the month was closed.
+slot-01: -3.20 CNY: the patient owes c-1 (clinician) (adjustment), for 2026-01, booked in 2026-02. Because: a fact changed after the month was closed.
     warranty-example/e-1/slot-01/adjustment/patient/1");
     assert_eq!(listed(&[]), ["Nothing of this patient is booked in this month."]);
 }

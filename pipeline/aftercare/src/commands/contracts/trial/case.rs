@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use aftercare_core::contract::{Closings, Entry, LedgerBook, Outside, Settlements};
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{Body, InputKind, RecordHead};
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
-use aftercare_core::warranty::{Closings, Entry, LedgerBook};
 
 use super::driver::Counts;
 use super::months::{self, MonthSaid};
@@ -174,7 +174,8 @@ impl<'t> Case<'t> {
         closings: &Closings,
         out: &mut Vec<Entry>,
     ) {
-        self.book.issue(now, library, closings, out);
+        let settlements = &Settlements::default();
+        self.book.issue(now, &Outside { library, closings, settlements }, out);
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
+use aftercare_core::contract::{Entry, EntryKind};
 use aftercare_core::month::Month;
-use aftercare_core::warranty::{Entry, EntryKind};
 
 use super::lines::record;
 use super::tried::Tried;

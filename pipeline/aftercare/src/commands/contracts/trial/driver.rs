@@ -4,10 +4,10 @@
 //! anew each time, and what is booked in an open month and taken back there adds up to nothing. So each patient's ledger
 //! is looked at before each closing and at the end, unless every change is asked for.
 
+use aftercare_core::contract::{Closing, Closings, Entry};
 use aftercare_core::facts::{InputKind, RecordHead};
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
-use aftercare_core::warranty::{Closing, Closings, Entry};
 
 use super::case::{Case, Reader};
 use super::sessions::{StoredVerdict, verdicts};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use aftercare_core::contract::{Entry, EntryKind};
 use aftercare_core::month::Month;
-use aftercare_core::warranty::{Entry, EntryKind};
 use aftercare_core::zone::{Zone, date_of_day};
 
 use super::tried::Tried;
@@ -191,7 +191,7 @@ fn posting(day: i64, patient: &str, entry: &Entry) -> [String; JOURNAL_COLUMNS.l
         credit,
         money(entry.amount.0, &entry.currency),
         entry.currency.to_string(),
-        entry.reason.clone().unwrap_or_default(),
+        entry.reason.as_deref().unwrap_or_default().to_owned(),
         entry.reverses.clone().unwrap_or_default(),
     ]
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aftercare_core::warranty::{Entry, EntryKind};
+use aftercare_core::contract::{Entry, EntryKind};
 
 use super::driver::{Counts, Trial};
 use crate::commands::bill::money;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aftercare_core::documents::{CONTRACT, Library, Problem, SHIPPED, WarrantyContract};
+use aftercare_core::contract::ContractDocument;
+use aftercare_core::documents::{CONTRACT, Library, Problem, SHIPPED};
 use aftercare_core::zone::Zone;
 use anyhow::{Context, anyhow, bail};
 
@@ -53,8 +54,8 @@ impl Tried {
     }
 }
 
-fn add_contract(library: &mut Library, named: &str, text: &str) -> anyhow::Result<WarrantyContract> {
-    let contract = WarrantyContract::parse(text).map_err(|problems| problems_of(named, &problems))?;
+fn add_contract(library: &mut Library, named: &str, text: &str) -> anyhow::Result<ContractDocument> {
+    let contract = ContractDocument::parse(text).map_err(|problems| problems_of(named, &problems))?;
     add(library, CONTRACT, &contract.id, contract.version, text).context(named.to_owned())?;
     Ok(contract)
 }
