@@ -79,6 +79,11 @@ pub(crate) struct StoredReading {
 }
 
 impl Line {
+    /// The place right before this one.
+    pub(crate) fn before(self) -> Line {
+        Line { number: self.number.saturating_sub(1), from: usize::MAX, to: 0, ..self }
+    }
+
     /// A place behind every line that became known until then.
     pub(crate) fn after(stored_at: Instant) -> Line {
         Line { stored_at, number: u32::MAX, from: 0, to: 0 }

@@ -58,7 +58,7 @@ impl<'t> Case<'t> {
         let lines = lines.filter(|(line, _)| Some(*line) < last);
         let mut steps: Vec<(Line, Step)> = lines.collect();
         let judged = verdicts.iter().enumerate();
-        steps.extend(judged.map(|(at, verdict)| (Line::after(verdict.stored_at), Step::Verdict(at))));
+        steps.extend(judged.map(|(at, verdict)| (verdict.line, Step::Verdict(at))));
         steps.extend(months.iter().enumerate().map(|(at, said)| (said.line, Step::Month(at))));
         steps.sort_by_key(|(line, _)| *line);
         Case {

@@ -72,7 +72,7 @@ impl Trial<'_> {
         let reader = Reader { file: self.file, tried: self.tried, reading: self.tried.reading(named) };
         let moments = self.moments(&reader);
         let looked_at: Vec<Line> = moments.iter().map(|moment| moment.at).collect();
-        let judged = verdicts(self.file, self.tried, self.until);
+        let judged = verdicts(self.file, self.tried, &looked_at);
         let mut counts = Counts::default();
         for patient in &self.file.patients {
             let judged: &[StoredVerdict] = judged.get(&patient.id).map_or(&[], Vec::as_slice);

@@ -10,18 +10,19 @@ use aftercare_core::time::{Instant, Millis};
 use super::tried::Tried;
 use crate::facts_file::{FactsFile, Line, Says};
 
-/// A verdict, and when it became known.
+/// A verdict, and its place among the lines of the file.
 pub(super) struct StoredVerdict {
-    pub(super) stored_at: Instant,
-    pub(super) clinician_id: Box<str>,
+    pub(super) line: Line,
+    clinician_id: Box<str>,
     change: VerdictChange,
 }
 
-/// The verdicts of each patient until then, as they become known.
+/// The verdicts of each patient, as they become known. Moments are closings, and the last one the end: each waits for the
+/// verdicts of all sessions that became known before it.
 pub(super) fn verdicts(
     file: &FactsFile,
     tried: &Tried,
-    until: Instant,
+    moments: &[Line],
 ) -> BTreeMap<Box<str>, Vec<StoredVerdict>> {
     let mut all: BTreeMap<Box<str>, Vec<StoredVerdict>> = BTreeMap::new();
     for (clinician_id, lines) in &file.clinicians {
@@ -31,22 +32,26 @@ pub(super) fn verdicts(
             changes: SessionChanges::default(),
             taken_at: Instant::MIN,
         };
-        let mut judged = |stored_at, changes: &mut SessionChanges| {
+        let mut judged = |line, changes: &mut SessionChanges| {
             for change in changes.verdicts.drain(..) {
                 let clinician_id = clinician_id.clone();
-                let verdict = StoredVerdict { stored_at, clinician_id, change };
+                let verdict = StoredVerdict { line, clinician_id, change };
                 all.entry((*verdict.change.patient_id).into()).or_default().push(verdict);
             }
             changes.clear();
         };
-        for line in lines.iter().take_while(|line| line.stored_at <= until) {
-            desk.judge_until(line.stored_at, &mut judged);
-            desk.take(file, *line);
+        let mut lines = lines.iter().copied().peekable();
+        for moment in moments {
+            while let Some(line) = lines.next_if(|line| line < moment) {
+                desk.judge_until(line.stored_at, &mut judged);
+                desk.take(file, line);
+            }
+            desk.judge_until(moment.stored_at, &mut judged);
+            desk.judge_all(moment.before(), &mut judged);
         }
-        desk.judge_until(until, &mut judged);
     }
     for verdicts in all.values_mut() {
-        verdicts.sort_by_key(|verdict| verdict.stored_at);
+        verdicts.sort_by_key(|verdict| verdict.line);
     }
     all
 }
@@ -61,17 +66,27 @@ struct Desk<'t> {
 }
 
 impl Desk<'_> {
-    fn judge_until(&mut self, until: Instant, judged: &mut impl FnMut(Instant, &mut SessionChanges)) {
-        while let Some(due) = self.book.next_due().filter(|due| *due <= until) {
+    /// Judges what is due before then, each when it is.
+    fn judge_until(&mut self, until: Instant, judged: &mut impl FnMut(Line, &mut SessionChanges)) {
+        while let Some(due) = self.book.next_due() {
             // what came late is judged when it came
             let tick = due.max(self.taken_at);
+            if tick >= until {
+                return;
+            }
             self.book.judge(tick, &self.tried.library, &mut self.changes);
-            judged(tick, &mut self.changes);
+            judged(Line::after(tick), &mut self.changes);
             if self.book.next_due() == Some(due) {
                 // no rule is known by which it could be judged
                 return;
             }
         }
+    }
+
+    /// Judges what came so far, before the bursts around it are over.
+    fn judge_all(&mut self, line: Line, judged: &mut impl FnMut(Line, &mut SessionChanges)) {
+        self.book.judge(Instant::MAX, &self.tried.library, &mut self.changes);
+        judged(line, &mut self.changes);
     }
 
     fn take(&mut self, file: &FactsFile, line: Line) {
