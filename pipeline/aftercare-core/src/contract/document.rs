@@ -201,6 +201,11 @@ impl ContractDocument {
         day >= self.in_force_from
     }
 
+    /// Whether cases come together in pools: by measures, or by rules about a pool.
+    pub fn has_pools(&self) -> bool {
+        !self.pool_rules.is_empty() || self.rules.iter().any(|rule| !rule.measures.is_empty())
+    }
+
     /// The calendar day at `at`, in the contract's zone.
     pub fn day(&self, at: Instant) -> i64 {
         self.zone.day(at)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use aftercare_core::contract::LedgerBook;
 use aftercare_core::documents::Library;
 use aftercare_core::facts::{
     Answer, Body, ClinicalFact, CommerceFact, EnrolmentFact, FormFact, InputKind, PayerPart, RecordHead,
@@ -39,6 +40,12 @@ impl<'c> For<'c> {
         'c: 'f,
     {
         if named == self.named { self.contract } else { named }
+    }
+
+    /// The id of the pool that is meant, where a patient id is one.
+    pub(crate) fn pool(&self, patient_id: &str) -> Option<String> {
+        let (contract, key) = patient_id.strip_prefix("pool:")?.split_once('/')?;
+        Some(LedgerBook::pool_id(self.contract(contract), key))
     }
 }
 

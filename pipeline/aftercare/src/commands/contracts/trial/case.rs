@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aftercare_core::contract::{Closings, Entry, LedgerBook, Outside, Settlements};
-use aftercare_core::documents::Library;
+use aftercare_core::contract::{Entry, LedgerBook, Outside};
 use aftercare_core::facts::{Body, InputKind, RecordHead};
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
@@ -17,7 +16,10 @@ use crate::facts_file::{FactsFile, For, Given, Line, PatientFacts, Says};
 
 /// One patient.
 pub(super) struct Case<'t> {
-    pub(super) patient: &'t PatientFacts,
+    /// The patient's, or the pool's.
+    pub(super) id: Box<str>,
+    /// Those that the patient's enrolments name.
+    episodes: Vec<&'t str>,
     verdicts: &'t [StoredVerdict],
     months: Vec<MonthSaid>,
     /// What is to be taken, in this order.
@@ -50,9 +52,9 @@ impl<'t> Case<'t> {
         patient: &'t PatientFacts,
         verdicts: &'t [StoredVerdict],
         moments: &[Line],
-        tried: &Tried,
+        reader: &Reader<'_>,
     ) -> Case<'t> {
-        let months = months::said(&patient.readings, moments, &tried.zone);
+        let months = months::said(&patient.readings, moments, &reader.tried.zone);
         let last = moments.last().copied();
         let lines = patient.lines.iter().map(|line| (*line, Step::Line));
         let lines = lines.filter(|(line, _)| Some(*line) < last);
@@ -61,15 +63,31 @@ impl<'t> Case<'t> {
         steps.extend(judged.map(|(at, verdict)| (verdict.line, Step::Verdict(at))));
         steps.extend(months.iter().enumerate().map(|(at, said)| (said.line, Step::Month(at))));
         steps.sort_by_key(|(line, _)| *line);
+        let id = reader.reading.pool(&patient.id).map_or_else(|| patient.id.clone(), String::into_boxed_str);
         Case {
-            patient,
+            episodes: patient.episodes.iter().map(|episode| &**episode).collect(),
             verdicts,
             months,
             steps,
-            taken: 0,
-            book: LedgerBook::default(),
-            revisions: Revisions::default(),
             scored: patient.has_forms.then(Scored::default),
+            ..Case::pool(id)
+        }
+    }
+
+    /// A case of which the file says nothing: a pool's.
+    pub(super) fn pool(id: impl Into<Box<str>>) -> Case<'t> {
+        let (id, mut book) = (id.into(), LedgerBook::default());
+        book.open_pool(&id);
+        Case {
+            id,
+            episodes: Vec::new(),
+            verdicts: &[],
+            months: Vec::new(),
+            steps: Vec::new(),
+            taken: 0,
+            book,
+            revisions: Revisions::default(),
+            scored: None,
         }
     }
 
@@ -154,7 +172,7 @@ impl<'t> Case<'t> {
             Some(episode) => self.book.judge(&given_row(head, times, episode, given)),
             // the patient's: it counts for each episode
             None => {
-                for episode in &self.patient.episodes {
+                for episode in &self.episodes {
                     self.book.judge(&given_row(head, times, episode, given));
                 }
             }
@@ -167,15 +185,8 @@ impl<'t> Case<'t> {
     }
 
     /// Brings what was issued to what the facts so far say at `now`.
-    pub(super) fn issue(
-        &mut self,
-        now: Instant,
-        library: &Library,
-        closings: &Closings,
-        out: &mut Vec<Entry>,
-    ) {
-        let settlements = &Settlements::default();
-        self.book.issue(now, &Outside { library, closings, settlements }, out);
+    pub(super) fn issue(&mut self, now: Instant, outside: &Outside<'_>, out: &mut Vec<Entry>) {
+        self.book.issue(now, outside, out);
     }
 }
 

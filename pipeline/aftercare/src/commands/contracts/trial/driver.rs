@@ -4,15 +4,19 @@
 //! anew each time, and what is booked in an open month and taken back there adds up to nothing. So each patient's ledger
 //! is looked at before each closing and at the end, unless every change is asked for.
 
-use aftercare_core::contract::{Closing, Closings, Entry};
+use std::collections::{BTreeMap, BTreeSet};
+
+use aftercare_core::contract::{
+    Closing, Closings, Entry, EntryKind, LedgerBook, Outside, Settlement, Settlements,
+};
 use aftercare_core::facts::{InputKind, RecordHead};
 use aftercare_core::patient::Verdict;
 use aftercare_core::time::Instant;
 
 use super::case::{Case, Reader};
-use super::sessions::{StoredVerdict, verdicts};
+use super::sessions::verdicts;
 use super::tried::Tried;
-use crate::facts_file::{FactsFile, Line};
+use crate::facts_file::{FactsFile, Line, PatientFacts};
 
 /// A contract and the facts that it is tried on.
 pub(super) struct Trial<'t> {
@@ -63,25 +67,34 @@ struct Moment {
     closed: Closings,
 }
 
-/// Takes each entry with its patient.
+/// Takes each entry with its patient, or pool.
 pub(super) type Take<'t> = dyn FnMut(&str, &Entry) + 't;
 
-impl Trial<'_> {
-    /// Runs the contract over a file that means it where it says `named`.
+impl<'t> Trial<'t> {
+    /// Runs the contract over a file that means it where it says `named`. Patients come one after the other, unless the
+    /// contract has pools: then all are kept, and are settled together before each closing and at the end.
     pub(super) fn run(&self, named: &str, take: &mut Take<'_>) -> Counts {
         let reader = Reader { file: self.file, tried: self.tried, reading: self.tried.reading(named) };
         let moments = self.moments(&reader);
         let looked_at: Vec<Line> = moments.iter().map(|moment| moment.at).collect();
         let judged = verdicts(self.file, self.tried, &looked_at);
-        let mut counts = Counts::default();
-        for patient in &self.file.patients {
-            let judged: &[StoredVerdict] = judged.get(&patient.id).map_or(&[], Vec::as_slice);
-            let mut case = Case::new(patient, judged, &looked_at, self.tried);
+        let case = |patient: &'t PatientFacts, judged| Case::new(patient, judged, &looked_at, &reader);
+        let judged = |patient: &PatientFacts| judged.get(&patient.id).map_or(&[][..], Vec::as_slice);
+        let mut run = Run { trial: self, reader, counts: Counts::default(), pools: Pools::default(), take };
+        if self.tried.has_pools {
+            let mut cases: Vec<Case<'_>> =
+                self.file.patients.iter().map(|patient| case(patient, judged(patient))).collect();
             for moment in &moments {
-                self.advance(&mut case, moment, &reader, &mut counts, take);
+                cases.iter_mut().for_each(|case| run.advance(case, moment));
+                run.settle(&mut cases, moment);
+            }
+        } else {
+            for patient in &self.file.patients {
+                let mut case = case(patient, judged(patient));
+                moments.iter().for_each(|moment| run.advance(&mut case, moment));
             }
         }
-        counts
+        run.counts
     }
 
     fn moments(&self, reader: &Reader<'_>) -> Vec<Moment> {
@@ -95,40 +108,103 @@ impl Trial<'_> {
         moments.push(Moment { at: Line::after(self.until), closed });
         moments
     }
+}
 
+/// A trial that is under way.
+struct Run<'r, 't> {
+    trial: &'r Trial<'t>,
+    reader: Reader<'r>,
+    counts: Counts,
+    pools: Pools,
+    take: &'r mut Take<'r>,
+}
+
+impl Run<'_, '_> {
     /// Takes the facts that became known before a moment, and looks at the ledger then.
-    fn advance(
-        &self,
-        case: &mut Case<'_>,
-        moment: &Moment,
-        reader: &Reader<'_>,
-        counts: &mut Counts,
-        take: &mut Take<'_>,
-    ) {
+    fn advance(&mut self, case: &mut Case<'_>, moment: &Moment) {
         let mut entries = Vec::new();
         while let Some(now) = case.next_before(moment.at) {
-            if self.every_change {
+            if self.trial.every_change {
                 self.wait(case, Instant(now.0.saturating_sub(1)), moment, &mut entries);
             }
-            case.take_next(reader, counts);
+            case.take_next(&self.reader, &mut self.counts);
             // facts of one moment are known together
-            if self.every_change && case.next_before(moment.at) != Some(now) {
-                case.issue(now, &self.tried.library, &moment.closed, &mut entries);
+            if self.trial.every_change && case.next_before(moment.at) != Some(now) {
+                self.issue(case, now, moment, &mut entries);
             }
         }
-        if self.every_change {
+        if self.trial.every_change {
             self.wait(case, moment.at.stored_at, moment, &mut entries);
         }
-        case.issue(moment.at.stored_at, &self.tried.library, &moment.closed, &mut entries);
-        for entry in &entries {
-            take(&case.patient.id, entry);
-        }
+        self.issue(case, moment.at.stored_at, moment, &mut entries);
+        self.hand_on(case, &entries);
     }
 
     /// What follows from time alone, until then.
     fn wait(&self, case: &mut Case<'_>, until: Instant, moment: &Moment, entries: &mut Vec<Entry>) {
         while let Some(due) = case.next_due().filter(|due| *due <= until) {
-            case.issue(due, &self.tried.library, &moment.closed, entries);
+            self.issue(case, due, moment, entries);
         }
+    }
+
+    fn issue(&self, case: &mut Case<'_>, now: Instant, moment: &Moment, entries: &mut Vec<Entry>) {
+        let library = &self.trial.tried.library;
+        let outside = Outside { library, closings: &moment.closed, settlements: &self.pools.settlements };
+        case.issue(now, &outside, entries);
+    }
+
+    fn hand_on(&mut self, case: &Case<'_>, entries: &[Entry]) {
+        for entry in entries {
+            self.pools.add(entry);
+            (self.take)(&case.id, entry);
+        }
+    }
+
+    /// Settles the pools by what the cases add to them, as a billing run does before it closes a month, and looks at all
+    /// cases again.
+    fn settle(&mut self, cases: &mut Vec<Case<'_>>, moment: &Moment) {
+        let contract = &self.trial.tried.id;
+        let pools = cases.iter().filter(|case| LedgerBook::is_pool_id(&case.id));
+        let opened: BTreeSet<Box<str>> = pools.map(|case| case.id.clone()).collect();
+        for key in self.pools.settle(contract) {
+            let id = LedgerBook::pool_id(contract, &key);
+            if !opened.contains(&*id) {
+                cases.push(Case::pool(id));
+            }
+        }
+        for case in cases {
+            let mut entries = Vec::new();
+            self.issue(case, moment.at.stored_at, moment, &mut entries);
+            self.hand_on(case, &entries);
+        }
+    }
+}
+
+/// What cases add to pools, and what pools came to when they were settled last.
+#[derive(Default)]
+struct Pools {
+    /// By the pool's key: sums of measures by name.
+    sums: BTreeMap<Box<str>, BTreeMap<Box<str>, i64>>,
+    settlements: Settlements,
+    revision: i64,
+}
+
+impl Pools {
+    fn add(&mut self, entry: &Entry) {
+        if let (EntryKind::Measure, Some(key)) = (entry.kind, &entry.payer) {
+            let sums = self.sums.entry((**key).into()).or_default();
+            let sum = sums.entry((*entry.component).into()).or_default();
+            *sum = sum.saturating_add(entry.amount.0);
+        }
+    }
+
+    /// Settles all pools. Answers their keys.
+    fn settle(&mut self, contract: &str) -> Vec<Box<str>> {
+        self.revision += 1;
+        for (key, sums) in &self.sums {
+            let measures = sums.iter().map(|(name, sum)| (&**name, *sum)).collect();
+            self.settlements.settle(&Settlement { contract, key, revision: self.revision, measures });
+        }
+        self.sums.keys().cloned().collect()
     }
 }

@@ -45,17 +45,9 @@ impl Summary {
                     self.patients.insert(patient.into());
                 }
             }
-            EntryKind::Held => match entry.reason.as_deref() {
-                None | Some("settled" | "withdrawn") => drop(self.held.remove(&*entry.component_id)),
-                Some(reason) => drop(self.held.insert((*entry.component_id).into(), reason.into())),
-            },
             EntryKind::Shown => {}
-            EntryKind::Notice => match (entry.reason.as_deref(), &entry.reverses) {
-                (Some(reason), None) => {
-                    drop(self.notices.insert((*entry.component_id).into(), reason.into()))
-                }
-                _ => drop(self.notices.remove(&*entry.component_id)),
-            },
+            EntryKind::Held => replace(&mut self.held, entry),
+            EntryKind::Notice => replace(&mut self.notices, entry),
             EntryKind::Measure => {
                 let sum = self.measures.entry((payer(), Arc::clone(&entry.component))).or_default();
                 *sum = sum.saturating_add(entry.amount.0);
@@ -124,6 +116,14 @@ impl Summary {
                 said.push(format!("  {account:<40} {:>16}", money(*sum, currency)));
             }
         }
+    }
+}
+
+/// What is said of a component now, in place of what was said before.
+fn replace(reasons: &mut BTreeMap<Box<str>, Box<str>>, entry: &Entry) {
+    match entry.reason.as_deref() {
+        None | Some("settled" | "withdrawn") => drop(reasons.remove(&*entry.component_id)),
+        Some(reason) => drop(reasons.insert((*entry.component_id).into(), reason.into())),
     }
 }
 

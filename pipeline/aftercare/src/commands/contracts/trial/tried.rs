@@ -20,6 +20,8 @@ pub(super) struct Tried {
     pub(super) zone: Zone,
     /// All other documents that come with the program, and of contracts this one alone.
     pub(super) library: Library,
+    /// What one case comes to may depend on all others, by a pool.
+    pub(super) has_pools: bool,
 }
 
 impl Tried {
@@ -33,19 +35,20 @@ impl Tried {
             add(&mut library, kind, id, 1, text).context("a document that comes with the program")?;
         }
         let first = add_contract(&mut library, contract, &text(contract)?)?;
-        let mut numbers = vec![first.version];
+        let (mut numbers, mut has_pools) = (vec![first.version], first.has_pools());
         for path in versions {
             let further = add_contract(&mut library, &path.display().to_string(), &read(path)?)?;
             if further.id != first.id {
                 bail!("{} is no version of {}, but of {}", path.display(), first.id, further.id);
             }
             numbers.push(further.version);
+            has_pools |= further.has_pools();
         }
         numbers.sort_unstable();
         let numbers: Vec<String> = numbers.iter().map(i32::to_string).collect();
         let plural = if numbers.len() == 1 { "version" } else { "versions" };
         let name = format!("{} {plural} {}", first.id, numbers.join(", "));
-        Ok(Tried { id: first.id, name, zone: first.zone, library })
+        Ok(Tried { id: first.id, name, zone: first.zone, library, has_pools })
     }
 
     /// How a file is read that means this contract where it says `named`.
