@@ -24,3 +24,8 @@ fn script(name: &str, args: &[&str]) {
 fn the_second_implementation_gives_the_golden_figures() {
     script("golden.py", &[]);
 }
+
+#[test]
+fn both_implementations_agree_on_random_files_to_the_cent() {
+    script("compare.py", &["100", "--contract", "warranty-example"]);
+}

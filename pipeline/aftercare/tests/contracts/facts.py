@@ -17,7 +17,10 @@ from making import DAY, MINUTE, SECOND, Patient
 def warranty(patient):
     rng = patient.rng
     treated = patient.instant(patient.start)
-    patient.enrolment(organisation="org-east", clinician_id=patient.clinician, treated_at=treated)
+    late = start_of(patient.start + timedelta(rng.randrange(90))) if patient.chance(8) else None
+    since = start_of(patient.start - timedelta(3))
+    said = {"organisation": "org-east", "clinician_id": patient.clinician, "treated_at": treated}
+    patient.enrolment(stored=late, recorded=since, effective=since, **said)
     if patient.chance(12):
         moved = treated + rng.choice([-DAY, DAY, 2 * DAY])
         patient.enrolment(stored=patient.delayed(treated + 3 * DAY), treated_at=moved)
@@ -41,8 +44,11 @@ def cover(patient):
     """Device and manufacturer: at the treatment, until the last day that counts, later, or never; corrected."""
     known = patient.start + timedelta(patient.rng.choice([0, 0, 0, 5, 29, 30, 30, 31, 31, 45, 60, 100]))
     at = patient.instant(known)
+    said = {"device": "dev-1", "manufacturer": "maker-1"}
+    if patient.chance(15):
+        patient.enrolment(stored=patient.delayed(at), device=said.pop("device"))
     if patient.chance(92):
-        fact = patient.enrolment(stored=at, device="dev-1", manufacturer="maker-1")
+        fact = patient.enrolment(stored=at, **said)
         if patient.chance(6):
             later = patient.delayed(at + DAY)
             patient.facts.append({**fact, "stored_at": later, "revision": 2, "status": "entered_in_error"})
@@ -129,8 +135,13 @@ def session(patient, upload_id, uploaded):
         "ended_at": ended,
         **depth(),
     }
-    fact = patient.put("clinician-activity", ended, said)
-    patient.revise(fact, depth)
+    if patient.chance(8):
+        opened = {**said, "ended_at": None, "sections_read": [], "interactions": 0}
+        patient.put("clinician-activity", ended - lasted, opened)
+        fact = patient.put("clinician-activity", ended, {**said, "revision": 2, "status": "amended"})
+    else:
+        fact = patient.put("clinician-activity", ended, said)
+        patient.revise(fact, depth)
     if patient.chance(15):
         burst(patient, fact)
 
@@ -174,7 +185,7 @@ def transplant(patient):
     if patient.chance(25):
         failed = patient.any_day(20) + timedelta(2)
         patient.event("graft_failure", failed)
-        again = failed + timedelta(rng.choice([1, 10, 60]))
+        again = failed + timedelta(rng.choice([-9, 1, 10, 60]))
         patient.event("surgery", again)
         for _ in range(rng.choice([1, 4])):
             patient.cost(

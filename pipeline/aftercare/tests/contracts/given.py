@@ -104,6 +104,10 @@ class Case:
         last = max(said, key=lambda s: (s.at("recorded_at"), s.id), default=None)
         return last and last.said[field]
 
+    def known(self, field):
+        """The day on which a field was first said."""
+        return min(s.on("stored_at") for s in self.statements if s.said.get(field) is not None)
+
     def standing(self, field, day):
         """A field that holds from a day on, as it stands at the end of `day`."""
         said = [s for s in self.statements if s.said.get(field) is not None and s.on("effective_at") <= day]

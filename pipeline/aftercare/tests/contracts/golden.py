@@ -237,6 +237,41 @@ class Warranty(unittest.TestCase):
             late = event("t", "extended_therapy", on, ended_at=at(on + timedelta(14), 0))
             self.assertEqual(bool(warranty(enrolled(), bad, late)), bool(weeks), day)
 
+    def journal(self, *facts, fields=("component", "payee")):
+        known = given.read(
+            map(json.dumps, [f for one in facts for f in (one if isinstance(one, list) else [one])])
+        )
+        return by(second.nets("warranty-example", known, UNTIL, second.JOURNALS), *fields)
+
+    def test_the_accrual_is_released_slot_by_slot(self):
+        # 26 x 80 x 1.0 x 0.7 x 0.8 = 1,164.80; 44.80 a slot; a claim of 64.00 is 19.20 more.
+        accrual, lapse = ("accrual", "expense>provision"), ("lapse", "provision>expense")
+        claim, variance = ("claim", "provision>payable"), ("variance", "expense>payable")
+        self.assertEqual(self.journal(enrolled()), {accrual: 1_164_80, lapse: 1_164_80})
+        found = self.journal(enrolled(), reviewed(1), reviewed(2, index=80))
+        left = {claim: 89_60, variance: 19_20 + 6_40, lapse: 24 * 44_80}
+        self.assertEqual(found, {accrual: 1_164_80, **left})
+        self.assertEqual(self.journal(enrolled(device=None)), {})
+
+    def test_a_slot_lapses_when_nothing_can_come_any_more(self):
+        # Slot 26 is over on 16 March 2025 and lapses on the 23rd, slot 25 on the 9th.
+        without = self.journal(enrolled(), fields=("component", "service"))
+        self.assertEqual(without["lapse", "2025-03"], 2 * 44_80)
+        # Its upload of 31 March may be reviewed for seven days: it lapses on 7 April.
+        late = self.journal(
+            enrolled(),
+            upload("u", START + timedelta(370), uploaded=date(2025, 3, 31)),
+            fields=("component", "service"),
+        )
+        self.assertEqual((late["lapse", "2025-03"], late["lapse", "2025-04"]), (44_80, 44_80))
+
+    def test_no_release_is_dated_before_the_accrual(self):
+        known = enrolment(START + timedelta(60), id="n2", device="d", manufacturer="m")
+        found = self.journal(
+            enrolled(device=None, manufacturer=None), known, reviewed(1), fields=("service",)
+        )
+        self.assertEqual(min(found), "2024-05")
+
 
 class Transplant(unittest.TestCase):
     def sums(self, *facts):
@@ -332,18 +367,17 @@ class Transplant(unittest.TestCase):
         )
 
 
-class Shared(unittest.TestCase):
-    ELIGIBLE = [
-        measured("a", "cd19", date(2024, 3, 1), 20.000001),
-        measured("b", "ecog", date(2024, 3, 2), 1),
-    ]
-    ELIGIBLE += [
-        event("c", "infection_status", date(2024, 3, 3), result="none"),
-        event("d", "infusion", START),
-    ]
+ELIGIBLE = [
+    measured("a", "cd19", date(2024, 3, 1), 20.000001),
+    measured("b", "ecog", date(2024, 3, 2), 1),
+    event("c", "infection_status", date(2024, 3, 3), result="none"),
+    event("d", "infusion", START),
+]
 
+
+class Shared(unittest.TestCase):
     def car_t(self, *facts):
-        return by(nets("car-t-example", enrolled(), self.ELIGIBLE, *facts), "component", "service")
+        return by(nets("car-t-example", enrolled(), ELIGIBLE, *facts), "component", "service")
 
     def test_instalments(self):
         first, second_, bonus = (
@@ -369,12 +403,12 @@ class Shared(unittest.TestCase):
 
     def test_the_first_instalment_needs_all_three(self):
         for n in range(3):
-            facts = [f for i, f in enumerate(self.ELIGIBLE) if i != n]
+            facts = [f for i, f in enumerate(ELIGIBLE) if i != n]
             self.assertEqual(by(nets("car-t-example", enrolled(), facts), "component"), {})
         low = measured("h", "cd19", date(2024, 3, 2), 20)
-        found = by(nets("car-t-example", enrolled(), self.ELIGIBLE, low), "component")
+        found = by(nets("car-t-example", enrolled(), ELIGIBLE, low), "component")
         self.assertEqual(found, {})
-        payers = by(nets("car-t-example", enrolled(), self.ELIGIBLE), "payer")
+        payers = by(nets("car-t-example", enrolled(), ELIGIBLE), "payer")
         self.assertEqual(payers, {"nhsa": 504_000_00, "insurer-example": 144_000_00, "patient": 72_000_00})
 
     def test_drug_refund(self):

@@ -9,13 +9,13 @@ import csv
 import sys
 from collections import defaultdict
 from datetime import date, timedelta
-from fractions import Fraction
 from typing import NamedTuple
 
 import given
 import shared
 import transplant
 import warranty
+from component import rounded, split
 
 CONTRACTS = {
     "warranty-example": warranty.components,
@@ -25,6 +25,7 @@ CONTRACTS = {
     "dynamic-example": shared.dynamic,
     "lifestyle-example": shared.lifestyle,
 }
+JOURNALS = {"warranty-example": warranty.postings}
 EVER = "9999-12"
 
 
@@ -43,27 +44,11 @@ class Key(NamedTuple):
     service: str
 
 
-def rounded(amount):
-    """Whole minor units, half away from zero."""
-    whole = int(abs(amount) + Fraction(1, 2))
-    return whole if amount >= 0 else -whole
-
-
-def split(amount, weights):
-    """Whole parts in proportion to the weights: largest remainder, ties to the first, by magnitude."""
-    exact = [abs(amount) * Fraction(weight) / sum(weights) for weight in weights]
-    parts = [int(part) for part in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda n: (parts[n] - exact[n], n))
-    for n in by_remainder[: abs(amount) - sum(parts)]:
-        parts[n] += 1
-    return [part if amount >= 0 else -part for part in parts]
-
-
-def target(contract, facts, moment):
+def target(rules, facts, moment):
     """What should stand at a moment, per key."""
     owed = defaultdict(int)
     for case in given.known(facts, moment):
-        for component in CONTRACTS[contract](case):
+        for component in rules(case):
             payers = [(payer, weight) for payer, weight in component.payers if weight]
             parts = split(rounded(component.amount), [weight for _, weight in payers])
             for (payer, _), part in zip(payers, parts):
@@ -73,12 +58,12 @@ def target(contract, facts, moment):
     return owed
 
 
-def nets(contract, facts, until):
+def nets(contract, facts, until, kind=CONTRACTS):
     """Nets by (key, booking period). A closing fixes what is booked up to its month, by what was stored before."""
     booked, last_closed, found = defaultdict(int), "", defaultdict(int)
 
     def book(moment, up_to):
-        owed = target(contract, facts, moment)
+        owed = target(kind[contract], facts, moment)
         for key in set(owed) | set(booked):
             booking = max(key.service, opened(last_closed))
             if booking <= up_to and owed[key] != booked[key]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from fractions import Fraction
 
-from component import Component
+from component import Component, rounded, split
 from given import six
 
 FEE = 80_00
@@ -15,6 +15,10 @@ COVER_KNOWN_DAYS = 30
 COMPENSATION_WEEK = 1_000_00
 LAST_WEEK_BEGINS_BEFORE_DAY = SLOT_DAYS * SLOTS + HALF_SLOT
 
+EXPECTED_FACTOR, TAKE_UP = Fraction(1), Fraction(7, 10)
+ACCRUAL = int(SLOTS * FEE * EXPECTED_FACTOR * TAKE_UP * SHARES["manufacturer"] / sum(SHARES.values()))
+LAPSE_DAYS = 7
+
 REVIEW_DAYS = 7
 SECONDS_MIN, SECTIONS_MIN, INTERACTIONS_MIN = 30, 2, 3
 BURST_MS, BURST_PATIENTS_MAX = 300_000, 5
@@ -23,28 +27,36 @@ BURST_MS, BURST_PATIENTS_MAX = 300_000, 5
 def components(case):
     if case.treated is None:
         return
-    scored = [f for f in case.facts if f.stream == "prom-responses" and f.index is not None]
-    scored.sort(key=lambda f: (f.at("answered_at"), f.at("uploaded_at"), f.id))
-    yield from slots(case, scored)
+    scored = scored_of(case)
+    yield from services(case, scored)
     yield from compensations(case, scored)
 
 
+def scored_of(case):
+    """Uploads with an index, in the order of their answers."""
+    scored = [f for f in case.facts if f.stream == "prom-responses" and f.index is not None]
+    return sorted(scored, key=lambda f: (f.at("answered_at"), f.at("uploaded_at"), f.id))
+
+
 def slots(case, scored):
-    taken = set()
+    """The upload of each slot that has one."""
+    first = {}
     for upload in scored:
         slot = ((upload.on("answered_at") - case.treated).days + HALF_SLOT) // SLOT_DAYS
-        if slot < 1 or slot in taken:
-            continue
-        taken.add(slot)
+        if slot >= 1:
+            first.setdefault(slot, upload)
+    return first
+
+
+def services(case, scored):
+    for slot, upload in slots(case, scored).items():
         review = review_of(case, upload)
         payers = review and payers_of(case, upload, slot)
         if not payers:
             continue
         on, clinician = review.on("ended_at"), review.clinician_id
         yield Component("fee", on, FEE, payers, clinician)
-        reached = ratio(upload)
-        if reached is not None and not LOW <= reached <= HIGH:
-            sign = 1 if reached > HIGH else -1
+        if sign := step(upload):
             yield Component("adjustment", on, sign * STEP * FEE, payers, clinician)
 
 
@@ -53,6 +65,14 @@ def ratio(upload):
     if upload.expected is None:
         return None
     return six(six(upload.index) / six(upload.expected))
+
+
+def step(upload):
+    """By how many steps the fee changes."""
+    reached = ratio(upload)
+    if reached is None or LOW <= reached <= HIGH:
+        return 0
+    return 1 if reached > HIGH else -1
 
 
 def covered(case):
@@ -121,3 +141,36 @@ def compensations(case, scored):
                 payers = [(case.manufacturer, 1)]
                 yield Component("compensation", week + timedelta(6), COMPENSATION_WEEK, payers, "patient")
             week += timedelta(7)
+
+
+def postings(case):
+    """What stands in the manufacturer's books: payer is whose they are, payee is from which account to which."""
+    if case.treated is None or not covered(case):
+        return
+
+    def posting(name, on, amount, accounts):
+        return Component(name, max(on, accrued), amount, [(case.manufacturer, 1)], accounts)
+
+    accrued = max(case.treated, case.known("device"), case.known("manufacturer"))
+    yield posting("accrual", accrued, ACCRUAL, "expense>provision")
+    scored = scored_of(case)
+    uploads, part = slots(case, scored), ACCRUAL // SLOTS
+    for slot in range(1, SLOTS + 1):
+        upload, released = uploads.get(slot), part if slot < SLOTS else ACCRUAL - part * (SLOTS - 1)
+        review = upload and review_of(case, upload)
+        if review:
+            on, actual = review.on("ended_at"), owed(upload)
+            yield posting("claim", on, released, "provision>payable")
+            yield posting("variance", on, actual - released, "expense>payable")
+        else:
+            end = case.treated + timedelta(SLOT_DAYS * slot + HALF_SLOT)
+            deadline = (
+                upload.on("uploaded_at") + timedelta(REVIEW_DAYS) if upload else end + timedelta(LAPSE_DAYS)
+            )
+            yield posting("lapse", deadline, released, "provision>expense")
+
+
+def owed(upload):
+    """The manufacturer's part of the fee and its adjustment."""
+    fees = [FEE] + [sign * STEP * FEE for sign in [step(upload)] if sign]
+    return sum(split(rounded(fee), list(SHARES.values()))[-1] for fee in fees)
