@@ -44,8 +44,8 @@ async function show() {
     if (link.getAttribute('href') === (location.hash || '#/')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  if ((page === 'patient' || page === 'clinician') && id) {
-    document.title = `${id}: Aftercare`;
+  if (['patient', 'clinician', 'service'].includes(page) && id) {
+    document.title = `${page === 'service' ? 'Service' : id}: Aftercare`;
     main.replaceChildren(h('p', { class: 'empty' }, 'Loading'));
     const asked = location.hash;
     try {
@@ -85,6 +85,7 @@ try {
   list = new AlertList(live, me);
   by('nav').append(
     h('a', { href: '#/' }, 'Alerts'),
+    me.leads ? h('a', { href: '#/service/newest' }, 'Service') : '',
     me.clinician_id ? h('a', { href: `#/clinician/${encodeURIComponent(me.clinician_id)}` }, 'My patients') : '',
   );
   const out = async () => {

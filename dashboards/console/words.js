@@ -94,6 +94,13 @@ const REASONS = {
   corrected: 'a fact changed after the month was closed',
 };
 
+const VERDICTS = {
+  counted: 'Counted', too_late: 'Too late', too_short: 'Too short', too_shallow: 'Too shallow', burst: 'In a burst',
+  by_other: 'By another', waiting: 'Waiting', not_reviewed: 'Not reviewed',
+};
+/** Currencies whose minor unit is no hundredth. */
+const DECIMALS = { JPY: 0, KRW: 0, VND: 0, CLP: 0, KWD: 3, BHD: 3, JOD: 3, OMR: 3, TND: 3 };
+
 const plain = (code) => {
   const text = code.replaceAll(/[-_]+/g, ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
@@ -105,6 +112,8 @@ export const outcome = (code) => OUTCOMES[code] ?? plain(code);
 export const instrument = (code) => INSTRUMENTS[code] ?? code;
 export const metric = (code) => METRICS[code] ?? plain(code);
 export const reason = (code) => REASONS[code] ?? plain(code).toLowerCase();
+export const verdicts = Object.keys(VERDICTS);
+export const verdict = (code) => VERDICTS[code] ?? plain(code);
 export const severity = (code) => plain(code);
 /** Whether a held line still waits: neither settled nor replaced by a later reason. */
 export const stands = (entry, all) => entry.kind === 'held' && entry.reason !== 'settled' && entry.reason !== 'withdrawn'
@@ -125,17 +134,22 @@ const withUnit = (value, code) => [number(value), unit(code)].filter(Boolean).jo
 
 /** Money, exact: minor units never become a floating point number. */
 export function money(minor, currency) {
-  const digits = String(Math.abs(minor)).padStart(3, '0');
-  const whole = digits.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, ',');
-  return `${minor < 0 ? '−' : ''}${whole}.${digits.slice(-2)} ${currency}`;
+  const decimals = DECIMALS[currency] ?? 2;
+  const digits = String(Math.abs(minor)).padStart(decimals + 1, '0');
+  const at = digits.length - decimals;
+  const whole = digits.slice(0, at).replace(/\B(?=(\d{3})+$)/g, ',');
+  return `${minor < 0 ? '−' : ''}${whole}${decimals ? `.${digits.slice(at)}` : ''} ${currency}`;
 }
 
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const TIME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const MONTH = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const MOMENT = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 export const moment = (ms) => MOMENT.format(ms);
 export const date = (ms) => DATE.format(ms);
 export const time = (ms) => TIME.format(ms);
+/** "January 2026" of "2026-01". */
+export const month = (code) => MONTH.format(Date.parse(`${code}-01T00:00:00Z`));
 
 /** A span such as 45 s, 12 min, 3 h, 5 days. */
 export function span(ms) {

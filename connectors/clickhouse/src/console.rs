@@ -229,15 +229,22 @@ impl Store {
         column: Option<&str>,
         id: &str,
     ) -> Result<Vec<T>, StoreError> {
-        let mut query = self
-            .client
-            .query_raw(sql)
-            .param("id", id)
-            .with_setting("output_format_json_quote_64bit_integers", "0")
-            .with_setting("output_format_json_named_tuples_as_objects", "1");
+        let mut query = self.client.query_raw(sql).param("id", id);
         if let Some(column) = column {
             query = query.param("column", column);
         }
+        self.json_rows(action, query).await
+    }
+
+    /// Rows by the names of their columns.
+    pub(crate) async fn json_rows<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        query: clickhouse::query::Query,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = query
+            .with_setting("output_format_json_quote_64bit_integers", "0")
+            .with_setting("output_format_json_named_tuples_as_objects", "1");
         let work = async { query.fetch_bytes("JSONEachRow")?.collect().await };
         let text = self.timed(action, work).await?;
         let rows = serde_json::Deserializer::from_slice(&text).into_iter::<T>();

@@ -26,6 +26,7 @@ mod read_back;
 mod readings;
 mod reconcile;
 mod report;
+mod service;
 mod store;
 mod watch;
 
@@ -44,5 +45,6 @@ pub use readings::{LateCheck, RawCheck, RawReading, RawStanding, ReadingRow, Win
 pub use reconcile::{AccountSum, ContractMonth, Fate, LedgerFault, PartySum, Reconciliation};
 pub use report::{DeadLetterReason, Freshness, IndexPoint, InstrumentScores, Outcomes, PatientIndices};
 pub use secrecy::SecretString;
+pub use service::ServiceOf;
 pub use store::Store;
 pub use watch::Named;

@@ -29,6 +29,8 @@ const COOKIE_S_MAX: u32 = 12 * 3600;
 pub enum Role {
     /// Answers alerts of the own care teams.
     CareManager,
+    /// Leads the own care teams: as a care manager, and sees which of the clinicians' reviews counted.
+    CareLead,
     /// Follows the own patients.
     Clinician,
     /// Looks at figures over many patients, never at one.
@@ -45,6 +47,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::CareManager => "care_manager",
+            Self::CareLead => "care_lead",
             Self::Clinician => "clinician",
             Self::Analyst => "analyst",
             Self::Billing => "billing",
@@ -53,7 +56,7 @@ impl Role {
     }
 
     pub(crate) fn sees_patients(self) -> bool {
-        matches!(self, Self::CareManager | Self::Clinician | Self::Admin)
+        matches!(self, Self::CareManager | Self::CareLead | Self::Clinician | Self::Admin)
     }
 }
 
@@ -64,7 +67,7 @@ pub struct Viewer {
     pub actor: Arc<str>,
     /// The person's role.
     pub role: Role,
-    /// Care teams of a care manager; `*` is all.
+    /// Care teams of a care manager or lead; `*` is all.
     pub teams: Vec<String>,
     /// Id of a clinician.
     pub clinician: Option<String>,
@@ -76,11 +79,21 @@ impl Viewer {
     pub fn may_see(&self, care_team: Option<&str>, clinician: Option<&str>) -> bool {
         match self.role {
             Role::Admin => true,
-            Role::CareManager => {
+            Role::CareManager | Role::CareLead => {
                 self.teams.iter().any(|team| team == "*" || Some(team.as_str()) == care_team)
             }
             Role::Clinician => self.clinician.is_some() && self.clinician.as_deref() == clinician,
             Role::Analyst | Role::Billing => false,
+        }
+    }
+
+    /// The care teams whose clinicians' service the viewer looks after; `Some(None)`: all; `None`: nobody's.
+    pub(crate) fn leads(&self) -> Option<Option<Vec<String>>> {
+        match self.role {
+            Role::Admin => Some(None),
+            Role::CareLead if self.teams.iter().any(|team| team == "*") => Some(None),
+            Role::CareLead => Some(Some(self.teams.clone())),
+            Role::CareManager | Role::Clinician | Role::Analyst | Role::Billing => None,
         }
     }
 }
@@ -286,6 +299,8 @@ mod tests {
             (viewer(Role::CareManager, &["*"], None), true),
             (viewer(Role::CareManager, &["team-2"], Some("c-1")), false),
             (viewer(Role::CareManager, &[], None), false),
+            (viewer(Role::CareLead, &["team-1"], None), true),
+            (viewer(Role::CareLead, &["team-2"], None), false),
             (viewer(Role::Clinician, &[], Some("c-1")), true),
             (viewer(Role::Clinician, &["team-1"], Some("c-2")), false),
             (viewer(Role::Clinician, &["*"], None), false),
@@ -297,6 +312,24 @@ mod tests {
         }
         assert!(!viewer(Role::CareManager, &["team-1"], None).may_see(None, None));
         assert!(!viewer(Role::Clinician, &[], None).may_see(None, None));
+    }
+
+    #[test]
+    fn service_is_for_who_leads() {
+        let teams = Some(Some(vec!["team-1".to_owned()]));
+        let cases = [
+            (viewer(Role::Admin, &[], None), Some(None)),
+            (viewer(Role::CareLead, &["*", "team-1"], None), Some(None)),
+            (viewer(Role::CareLead, &["team-1"], None), teams),
+            (viewer(Role::CareLead, &[], None), Some(Some(Vec::new()))),
+            (viewer(Role::CareManager, &["*"], None), None),
+            (viewer(Role::Clinician, &["*"], Some("c-1")), None),
+            (viewer(Role::Analyst, &["*"], None), None),
+            (viewer(Role::Billing, &["*"], None), None),
+        ];
+        for (viewer, expected) in cases {
+            assert_eq!(viewer.leads(), expected, "{viewer:?}");
+        }
     }
 
     #[test]

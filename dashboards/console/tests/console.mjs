@@ -269,12 +269,44 @@ async function pagesShow(page) {
   assert.ok(paid.includes('✓ 96.00 CNY (fee 80.00, adjustment 16.00)') && paid.includes('not paid: the review was too short') && paid.includes('not paid: no index'), paid);
   await readable(page, 'clinician');
   await shot(page, 'clinician', { fullPage: true });
+  await leads(page);
   await page.goto(`${address}/#/patient/p-000112`);
   await page.waitForSelector('h1:has-text("p-000112")');
   await page.waitForSelector('.course.large .band');
   assert.equal(await page.$$eval('.own-band, .key-own-band', (all) => all.length), 0, 'a patient of whom nothing is forecast');
   await page.goto(`${address}/#/patient/p-999999`);
   await page.waitForSelector('text=There is no such patient');
+}
+
+/** What of the uploads counted as service, and why not the others. */
+async function leads(page) {
+  await page.click('nav >> text=Service');
+  await page.waitForSelector('h1:has-text("Service, February 2026")');
+  assert.match(await page.textContent('.about'), /56 uploads arrived · 43 counted as service · 13 did not, or not yet/);
+  const cells = (section) => page.$$eval(`section:${section} tbody tr`, (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  const heads = await page.$$eval('section:first-of-type th', (all) => all.map((one) => one.textContent));
+  assert.deepEqual(heads, ['Clinician', 'Uploads', 'Counted', 'Too short', 'In a burst', 'Waiting', 'Not reviewed', 'Billed', 'Bursts']);
+  assert.deepEqual(await cells('first-of-type'), [
+    ['c-0004', '39', '31', '1', '7', '–', '–', '29', '7 sessions, up to 7 patients in five minutes'],
+    ['c-0009', '17', '12', '–', '–', '2', '3', '12', '–'],
+  ]);
+  const not = await cells('last-of-type');
+  assert.deepEqual(not.map((row) => row[4]), ['Too short', 'In a burst', 'In a burst', 'In a burst', 'Not reviewed', 'Waiting']);
+  assert.match(not[0][5], /by c-0004, 12 s, 1 section, 9 interactions: too short, too few sections read$/);
+  assert.equal(not[0][6], 'not billed: the review was too short');
+  assert.equal(not[4][5], 'none');
+  assert.ok(!(await page.textContent('main')).includes('CNY'), 'no amounts');
+  await readable(page, 'service');
+  await shot(page, 'service', { fullPage: true });
+  await page.selectOption('[data-filter=clinician_id]', 'c-0009');
+  await page.selectOption('[data-filter=verdict]', '');
+  assert.deepEqual((await cells('last-of-type')).map((row) => [row[3], row[6]]), [
+    ['u-000300-02', 'not billed: no review within seven days'], ['u-000301-02', 'not billed: waits for a review'], ['u-000302-05', 'not billed: free monitoring'],
+  ]);
+  assert.match(await page.textContent('section:last-of-type'), /3 of 17 are shown/);
+  await page.selectOption('#month', '2026-01');
+  await page.waitForSelector('h1:has-text("Service, January 2026")');
+  await page.waitForSelector('text=0 uploads arrived');
 }
 
 /** 390 px wide, dark, no mouse, no motion. */
@@ -292,7 +324,7 @@ async function phone() {
     await narrow('detail');
     await readable(page, 'dark detail');
     await shot(page, 'phone-detail', { fullPage: true });
-    for (const hash of ['patient/p-000017', 'clinician/c-0004']) {
+    for (const hash of ['patient/p-000017', 'clinician/c-0004', 'service/newest']) {
       await page.goto(`${address}/#/${hash}`);
       await page.waitForSelector('.page h1');
       await narrow(hash);
@@ -333,6 +365,8 @@ async function signsIn(browser) {
   const teams = await page.evaluate(async () => (await (await fetch('/api/alerts')).json()).alerts.map((one) => one.care_team));
   assert.ok(teams.length > 0 && teams.every((team) => team === 'team-1'), teams.join());
   assert.equal(await page.evaluate(() => document.cookie), '', 'no script sees the token');
+  assert.ok(!(await page.textContent('nav')).includes('Service'), 'a care manager leads nobody');
+  assert.equal(await page.evaluate(async () => (await fetch('/api/services/newest')).status), 403);
   const [cookie] = await browser.cookies(guarded);
   assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, 'Strict']);
   await page.click('text=Sign out');

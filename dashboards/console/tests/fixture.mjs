@@ -141,10 +141,29 @@ export function pages() {
     ],
     reviews, entries: entries(),
   };
+  const judged = (clinician_id, upload_id, verdict, changes = {}) => ({
+    clinician_id, patient_id: 'p-000017', upload_id, answered_at: start - 3 * DAY, uploaded_at: start - 3 * DAY, verdict, billed: verdict === 'counted', held: null,
+    reviews: 1, reviewer_id: clinician_id, ended_at: start - 2 * DAY, duration_ms: 94_000, sections_read: 4, interactions: 9, burst_patients: 1, reasons: [], ...changes });
+  const none = { reviews: 0, reviewer_id: '', ended_at: null, duration_ms: 0, sections_read: 0, interactions: 0, burst_patients: 0 };
+  const service = {
+    month: '2026-02', months: ['2026-02', '2026-01'],
+    counts: [['c-0004', 'counted', 31, 29], ['c-0004', 'too_short', 1, 0], ['c-0004', 'burst', 7, 0], ['c-0009', 'counted', 12, 12], ['c-0009', 'not_reviewed', 3, 0], ['c-0009', 'waiting', 2, 0]]
+      .map(([clinician_id, verdict, uploads, billed]) => ({ clinician_id, verdict, uploads, billed })),
+    bursts: [{ clinician_id: 'c-0004', sessions: 7, patients_max: 7 }],
+    uploads: [
+      judged('c-0004', 'u-000017-20', 'too_short', { held: 'review_too_short', duration_ms: 12_000, sections_read: 1, reasons: ['too_short', 'too_few_sections'] }),
+      ...[1, 2, 3].map((n) => judged('c-0004', `u-00020${n}-11`, 'burst', { patient_id: `p-00020${n}`, held: 'review_burst', burst_patients: 7, reasons: ['burst'] })),
+      judged('c-0009', 'u-000300-02', 'not_reviewed', { patient_id: 'p-000300', held: 'no_review', ...none }),
+      judged('c-0009', 'u-000301-02', 'waiting', { patient_id: 'p-000301', held: 'awaiting_review', ...none }),
+      judged('c-0004', 'u-000017-19', 'counted'),
+      judged('c-0009', 'u-000302-05', 'counted', { patient_id: 'p-000302', billed: false, held: 'free_monitoring' }),
+    ],
+  };
+  const services = { '2026-01': { ...service, month: '2026-01', counts: [], bursts: [], uploads: [] }, '2026-02': service };
   // patients whose course is only looked at in passing
   const copies = [...new Set([...waiting, ...others].map((one) => one.patient_id))].filter((id) => id !== 'p-000017');
   const simple = (id) => [id, { ...patient, patient_id: id, scores: scores(id, () => 0.9), vitals: [], vital_scores: [], alerts: [], reviews: [], entries: [] }];
   const alike = { ...simple('p-000112')[1] };
   alike.scores = alike.scores.map((point) => ({ ...point, forecast: null, forecast_sd: null }));
-  return { patients: { 'p-000017': patient, ...Object.fromEntries(copies.map(simple)), 'p-000112': alike }, clinicians: { 'c-0004': clinician } };
+  return { patients: { 'p-000017': patient, ...Object.fromEntries(copies.map(simple)), 'p-000112': alike }, clinicians: { 'c-0004': clinician }, services };
 }

@@ -10,5 +10,6 @@ mod ledger;
 mod migrate;
 mod readings;
 mod report;
+mod service;
 mod support;
 mod watch;

@@ -65,6 +65,8 @@ struct Me {
     role: &'static str,
     teams: Vec<String>,
     clinician_id: Option<String>,
+    /// Whether the page of service is for this person.
+    leads: bool,
     /// Whether there is something to sign out of.
     signed_in: bool,
     outcomes: [&'static str; 7],
@@ -78,6 +80,7 @@ pub(super) async fn me(Shared(state): Shared<State>, Extension(viewer): Extensio
         role: viewer.role.name(),
         teams: viewer.teams.clone(),
         clinician_id: viewer.clinician.clone(),
+        leads: viewer.leads().is_some(),
         signed_in: !state.access.is_open(),
         outcomes: OUTCOMES,
         people: state.access.care_managers(&viewer),
@@ -125,6 +128,33 @@ pub(super) async fn clinician(
         Some(page) => Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response()),
         None => refuse(StatusCode::NOT_FOUND, "There is no such clinician, or the page is not yours."),
     }
+}
+
+pub(super) async fn service(
+    Shared(state): Shared<State>,
+    Extension(viewer): Extension<Viewer>,
+    Path(month): Path<String>,
+) -> Result<Response, Refusal> {
+    let console = console_for(&state, &viewer, "service")?;
+    let is_one = month == "newest" || is_month(&month);
+    let teams = viewer.leads();
+    note(&console, &viewer, "service", month.clone(), teams.is_some() && is_one).await?;
+    let Some(teams) = teams else {
+        return refuse(StatusCode::FORBIDDEN, "This page is for those who lead a care team.");
+    };
+    if !is_one {
+        return refuse(StatusCode::NOT_FOUND, "There is no such month.");
+    }
+    let asked = Some(month).filter(|month| month != "newest");
+    let page = console.desk.service(asked, teams).await.map_err(unavailable)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response())
+}
+
+/// Whether a text is a month such as `2026-01`.
+fn is_month(text: &str) -> bool {
+    let Some((year, month)) = text.split_once('-') else { return false };
+    let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month) && ("1970"..).contains(&year)
 }
 
 /// What can't be noted is not shown.
@@ -196,4 +226,19 @@ pub(super) async fn act(
         return Err(unavailable(error));
     }
     recorded(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_month;
+
+    #[test]
+    fn only_months_are_asked_for() {
+        assert!(is_month("2026-01") && is_month("2026-12") && is_month("1970-01"));
+        for text in
+            ["", "2026", "2026-00", "2026-13", "2026-1", "26-01", "2026-01-01", "2026-01' OR '1", "1969-12"]
+        {
+            assert!(!is_month(text), "{text}");
+        }
+    }
 }

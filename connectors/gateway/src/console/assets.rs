@@ -23,6 +23,7 @@ const FILES: &[(&str, &str, &str)] = &[
     asset!("chart.js", "text/javascript; charset=utf-8"),
     asset!("patient.js", "text/javascript; charset=utf-8"),
     asset!("clinician.js", "text/javascript; charset=utf-8"),
+    asset!("service.js", "text/javascript; charset=utf-8"),
     asset!("login.js", "text/javascript; charset=utf-8"),
 ];
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use super::service::ServicePage;
 use crate::access::Viewer;
 
 /// An answer that takes a while.
@@ -16,13 +17,15 @@ pub trait Desk: Send + Sync {
     fn patient(&self, patient_id: String) -> Reply<'_, Option<PatientPage>>;
     /// The patients, services and money of one clinician; `None` when there is no such clinician.
     fn clinician(&self, clinician_id: String) -> Reply<'_, Option<ClinicianPage>>;
+    /// What became of the uploads of a month (as `2026-01`; `None`: the newest) of these care teams (`None`: of all).
+    fn service(&self, month: Option<String>, teams: Option<Vec<String>>) -> Reply<'_, ServicePage>;
     /// Records an action; done when it is durable.
     fn act(&self, action: Action) -> Reply<'_, ()>;
     /// Notes who asked for whose page; done when it is durable. Without it no page is shown.
     fn note(&self, view: View) -> Reply<'_, ()>;
 }
 
-/// A request for a page about one person.
+/// A request for a page about one person, or about the service of care teams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// When it was asked for.
@@ -31,9 +34,9 @@ pub struct View {
     pub actor_id: String,
     /// Role of who asked.
     pub role: &'static str,
-    /// `patient` or `clinician`.
+    /// `patient`, `clinician` or `service`.
     pub page: &'static str,
-    /// Whose page, as it was asked for.
+    /// Whose page, or which month of service, as it was asked for.
     pub subject_id: String,
     /// Whether there is one, and in scope.
     pub shown: bool,

@@ -1,4 +1,4 @@
-//! The console: the live alert list, a patient's page, a clinician's page.
+//! The console: the live alert list, a patient's page, a clinician's page, the service of care teams.
 //!
 //! The assets are plain files of `dashboards/console`. What they show comes from a [`Board`], which holds the alerts,
 //! and a [`Desk`], which reads pages and records actions; whoever wires the program fills both. Every view of a
@@ -10,6 +10,7 @@ mod assets;
 mod board;
 mod desk;
 mod live;
+mod service;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ pub use desk::{
     Action, Choice, ClinicianPage, Desk, DeskError, Entry, Evidence, OUTCOMES, Owner, PatientLine,
     PatientPage, Reply, Review, ScorePoint, UploadLine, View, VitalDay, VitalScore,
 };
+pub use service::{Bursts, JudgedUpload, ServicePage, VerdictCount};
 
 use crate::State;
 
@@ -73,6 +75,7 @@ pub(crate) fn routes() -> Router<State> {
         .route("/api/alerts/actions", post(api::act))
         .route("/api/patients/{id}", get(api::patient))
         .route("/api/clinicians/{id}", get(api::clinician))
+        .route("/api/services/{month}", get(api::service))
 }
 
 pub(crate) use api::Refusal;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aftercare_gateway::console::{Action, ClinicianPage, Desk, DeskError, PatientPage, Reply, View};
+use aftercare_gateway::console::{
+    Action, ClinicianPage, Desk, DeskError, PatientPage, Reply, ServicePage, View,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 pub(crate) struct Pages {
     patients: BTreeMap<String, PatientPage>,
     clinicians: BTreeMap<String, ClinicianPage>,
+    /// By month; the last is the newest.
+    services: BTreeMap<String, ServicePage>,
 }
 
 #[derive(Default)]
@@ -50,6 +54,13 @@ impl Desk for FixedDesk {
     fn clinician(&self, clinician_id: String) -> Reply<'_, Option<ClinicianPage>> {
         let page = self.pages.lock().unwrap().clinicians.get(&clinician_id).cloned();
         Box::pin(async move { Ok(page) })
+    }
+
+    fn service(&self, month: Option<String>, _: Option<Vec<String>>) -> Reply<'_, ServicePage> {
+        let pages = self.pages.lock().unwrap();
+        let newest = || pages.services.keys().next_back().cloned();
+        let page = month.or_else(newest).and_then(|month| pages.services.get(&month)).cloned();
+        Box::pin(async move { Ok(page.unwrap_or_default()) })
     }
 
     fn act(&self, action: Action) -> Reply<'_, ()> {

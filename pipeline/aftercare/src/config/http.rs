@@ -23,9 +23,9 @@ pub(crate) struct Http {
 pub(crate) struct Holder {
     /// SHA-256 of the token, hexadecimal.
     pub(crate) sha256: String,
-    /// `care_manager`, `clinician`, `analyst`, `billing` or `admin`.
+    /// `care_manager`, `care_lead`, `clinician`, `analyst`, `billing` or `admin`.
     pub(crate) role: String,
-    /// Care teams of a care manager; `*` is all.
+    /// Care teams of a care manager or lead; `*` is all.
     #[serde(default)]
     pub(crate) teams: Vec<String>,
     /// Id of a clinician.
@@ -57,10 +57,11 @@ impl Http {
                 ),
             );
             let role = role(&holder.role);
-            let roles = "care_manager, clinician, analyst, billing or admin";
+            let roles = "care_manager, care_lead, clinician, analyst, billing or admin";
             demand(role.is_some(), format!("{place}.role: {:?} is not {roles}", holder.role));
-            let has_teams = role != Some(Role::CareManager) || !holder.teams.is_empty();
-            demand(has_teams, format!("{place}.teams: a care manager has teams, [\"*\"] for all"));
+            let wants_teams = matches!(role, Some(Role::CareManager | Role::CareLead));
+            let has_teams = !wants_teams || !holder.teams.is_empty();
+            demand(has_teams, format!("{place}.teams: a care manager or lead has teams, [\"*\"] for all"));
             let has_id = role != Some(Role::Clinician) || holder.clinician.is_some();
             demand(has_id, format!("{place}.clinician: a clinician has an id"));
         }
@@ -82,7 +83,7 @@ impl Holder {
 }
 
 fn role(name: &str) -> Option<Role> {
-    let all = [Role::CareManager, Role::Clinician, Role::Analyst, Role::Billing, Role::Admin];
+    let all = [Role::CareManager, Role::CareLead, Role::Clinician, Role::Analyst, Role::Billing, Role::Admin];
     all.into_iter().find(|role| role.name() == name)
 }
 
@@ -122,6 +123,9 @@ mod tests {
         assert_eq!(problems(&good), [""; 0]);
         let http: Http = toml::from_str(&good).unwrap();
         assert!(!http.access().is_open());
+        let lead = good.replace("care_manager", "care_lead");
+        assert_eq!(problems(&lead), [""; 0]);
+        assert!(problems(&lead.replace("['*']", "[]"))[0].contains("a care manager or lead has teams"));
         assert!(problems("listen = '0.0.0.0:80'")[0].contains("only loopback"));
         let bad =
             "[tokens.'a b']\nsha256 = 'secret'\nrole = 'clinician'\n[tokens.c]\nsha256 = ''\nrole = 'boss'";

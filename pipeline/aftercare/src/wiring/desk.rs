@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aftercare_clickhouse::{PageView, Store, StoreError};
+use aftercare_clickhouse::{PageView, ServiceOf, Store, StoreError};
 use aftercare_gateway::console::{
-    Action, Board, Choice, ClinicianPage, Desk, DeskError, Owner, PatientLine, PatientPage, Reply, View,
+    Action, Board, Choice, ClinicianPage, Desk, DeskError, Owner, PatientLine, PatientPage, Reply,
+    ServicePage, View,
 };
 use aftercare_kafka::Cluster;
 use aftercare_kafka::drain::{Assigned, Drain};
@@ -109,6 +110,22 @@ impl InstalledDesk {
         Ok(known.then_some(page))
     }
 
+    async fn service_page(
+        &self,
+        month: Option<String>,
+        teams: Option<Vec<String>>,
+    ) -> Result<ServicePage, StoreError> {
+        let (store, teams) = (&self.store, teams.as_deref());
+        let months = store.service_months(teams).await?;
+        let Some(month) = month.or_else(|| months.first().cloned()) else {
+            return Ok(ServicePage::default());
+        };
+        let of = ServiceOf { month: &month, teams };
+        let (counts, bursts, uploads) =
+            tokio::try_join!(store.service_counts(of), store.service_bursts(of), store.service_uploads(of))?;
+        Ok(ServicePage { month, months, counts, bursts, uploads })
+    }
+
     /// Writes the action and waits until it is confirmed.
     async fn record(&self, action: Action) -> anyhow::Result<()> {
         let value = encode(&action, wall_clock())?;
@@ -139,6 +156,10 @@ impl Desk for InstalledDesk {
 
     fn clinician(&self, clinician_id: String) -> Reply<'_, Option<ClinicianPage>> {
         Box::pin(async move { answer(self.clinician_page(clinician_id).await) })
+    }
+
+    fn service(&self, month: Option<String>, teams: Option<Vec<String>>) -> Reply<'_, ServicePage> {
+        Box::pin(async move { answer(self.service_page(month, teams).await) })
     }
 
     fn act(&self, action: Action) -> Reply<'_, ()> {
