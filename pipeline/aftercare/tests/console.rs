@@ -22,11 +22,15 @@ use sql::sql;
 use support::{Stack, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// Tokens `nurse`, `doctor`, `analyst` and `admin`, as their digests.
+/// Tokens `nurse`, `lead`, `doctor`, `analyst` and `admin`, as their digests.
 const TOKENS: &str = r#"
 [http.tokens.n-0002]
 sha256 = "781e5116a1e14a34eada50159d589e690c81ec4c5063115ea1f10b99441d5b94"
 role = "care_manager"
+teams = ["team-2"]
+[http.tokens.l-2]
+sha256 = "e3456bc1f4d270f4a97933758645fdc21e39642b31ca343c1818f7972ac27906"
+role = "care_lead"
 teams = ["team-2"]
 [http.tokens.dr-9]
 sha256 = "72f4be89d6ebab1496e21e38bcd7c8ca0a68928af3081ad7dff87e772eb350c2"
@@ -150,6 +154,7 @@ fn alerts_actions_and_pages_of_a_running_installation() {
     assert_eq!(actions(&stack), [written], "two clicks are one action, and nobody else's is one");
 
     check_pages(http);
+    check_service(http);
     check_views(&stack, http);
     measure(http, &put);
 }
@@ -186,6 +191,28 @@ fn check_pages(http: SocketAddr) {
     }
 }
 
+/// What counted as service, for who leads the team and for nobody else.
+fn check_service(http: SocketAddr) {
+    let (status, page) = get(http, "/api/services/newest", "lead");
+    assert_eq!(status, 200, "{page}");
+    let months = page["months"].as_array().unwrap();
+    assert!(months.len() == 1 && page["month"] == months[0], "{page}");
+    // the examples: a fee is billed for it, although the one review that is stored here was superficial
+    let upload = &page["uploads"][0];
+    assert_eq!((&upload["clinician_id"], &upload["patient_id"]), (&json!("c-0004"), &json!("p-000017")));
+    assert_eq!((&upload["verdict"], &upload["billed"]), (&json!("counted"), &json!(true)), "{page}");
+    assert_eq!(page["counts"][0]["verdict"], upload["verdict"], "{page}");
+    for (token, path, status) in [
+        ("nurse", "newest", 403),
+        ("doctor", "newest", 403),
+        ("analyst", "newest", 403),
+        ("nobody", "newest", 401),
+        ("lead", "2026-13", 404),
+    ] {
+        assert_eq!(get(http, &format!("/api/services/{path}"), token).0, status, "{token}");
+    }
+}
+
 /// Who asked for whose page is known, and nobody sees one without that.
 fn check_views(stack: &Stack, http: SocketAddr) {
     let known = sql(
@@ -198,6 +225,10 @@ fn check_views(stack: &Stack, http: SocketAddr) {
         "n-0002\tcare_manager\tpatient\tp\\' OR 1=1\tfalse",
         "dr-9\tclinician\tclinician\tc-0004\tfalse",
         "root\tadmin\tclinician\tc-0004\ttrue",
+        "l-2\tcare_lead\tservice\tnewest\ttrue",
+        "n-0002\tcare_manager\tservice\tnewest\tfalse",
+        "dr-9\tclinician\tservice\tnewest\tfalse",
+        "l-2\tcare_lead\tservice\t2026-13\tfalse",
     ];
     assert_eq!(known.lines().collect::<Vec<_>>(), expected);
     sql(stack, "RENAME TABLE page_views TO page_views_away");

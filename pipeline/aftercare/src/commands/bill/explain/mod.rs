@@ -8,7 +8,7 @@ use aftercare_clickhouse::BillEntry;
 use aftercare_core::month::Month;
 use anyhow::bail;
 
-use super::{Bills, evidence, money};
+use super::{Bills, evidence, money, parse_month};
 use crate::Outcome;
 use crate::wiring::print;
 
@@ -22,12 +22,12 @@ pub(super) struct Args {
     #[arg(long, requires = "month", conflicts_with = "entry", value_name = "PSEUDONYM")]
     patient: Option<String>,
     /// The month, such as 2026-01.
-    #[arg(long, requires = "patient")]
-    month: Option<String>,
+    #[arg(long, requires = "patient", value_parser = parse_month)]
+    month: Option<Month>,
 }
 
 /// Explains one entry, or lists a patient's.
-pub(super) fn run(bills: &Bills, args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(bills: &Bills<'_>, args: &Args) -> anyhow::Result<Outcome> {
     let lines = match args {
         Args { entry: Some(id), .. } => {
             let Some(entry) = bills.runtime.block_on(bills.store.ledger_entry(id))? else {
@@ -37,10 +37,8 @@ pub(super) fn run(bills: &Bills, args: &Args) -> anyhow::Result<Outcome> {
             chain::lines(&entry, &bills.runtime.block_on(bills.store.component_entries(component))?)
         }
         Args { patient: Some(patient), month: Some(month), .. } => {
-            if Month::parse(month).is_none() {
-                bail!("{month} is no month such as 2026-01");
-            }
-            listed(&bills.runtime.block_on(bills.store.patient_month(patient, month))?)
+            let month = month.to_string();
+            listed(&bills.runtime.block_on(bills.store.patient_month(patient, &month))?)
         }
         _ => Vec::new(),
     };
