@@ -68,7 +68,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 42] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 44] = shipped![
     ALERT_POLICY "alert-policies" "ablation-alerts",
     ALERT_POLICY "alert-policies" "hip-alerts",
     ALERT_POLICY "alert-policies" "stent-alerts",
@@ -96,6 +96,7 @@ pub const SHIPPED: [(&str, &str, &str); 42] = shipped![
     PLAN "plans" "nhs-eq5d",
     VITALS "vitals" "home-vitals",
     REVIEW_RULE "review-rules" "default",
+    CONTRACT "contracts" "capitation-example",
     CONTRACT "contracts" "car-t-example",
     CONTRACT "contracts" "co-insurance-example",
     CONTRACT "contracts" "drap-stemi-example",
@@ -109,6 +110,7 @@ pub const SHIPPED: [(&str, &str, &str); 42] = shipped![
     CONTRACT "contracts" "lung-stage-3-example",
     CONTRACT "contracts" "lung-stage-4-example",
     CONTRACT "contracts" "screening-example",
+    CONTRACT "contracts" "service-package-example",
     CONTRACT "contracts" "time-critical-example",
     CONTRACT "contracts" "warranty-example",
 ];
