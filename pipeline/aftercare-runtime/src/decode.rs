@@ -21,6 +21,11 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl Decoded<'_> {
+    /// Whether it names itself and a patient.
+    pub(crate) fn is_named(&self) -> bool {
+        !self.patient_id.is_empty() && !self.head.id.is_empty()
+    }
+
     /// Bytes of the texts that the state would keep. (Of forms it keeps numbers only.)
     pub(crate) fn kept_bytes(&self) -> usize {
         let of_body = match &self.body {

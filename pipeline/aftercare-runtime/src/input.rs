@@ -78,7 +78,7 @@ impl<'a> Input<'a> {
     }
 
     /// Key, value and headers.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let headers: usize = self.all_headers().iter().map(|(name, value)| name.len() + value.len()).sum();
         self.value.map_or(0, <[u8]>::len) + self.key.map_or(0, <[u8]>::len) + headers
     }
@@ -132,7 +132,7 @@ impl<L: TaskLog> Task<L> {
             Ok(decoded) => decoded,
             Err(error) => return self.undecodable(input, error.reason(), &error.to_string()),
         };
-        if decoded.patient_id.is_empty() || decoded.head.id.is_empty() {
+        if !decoded.is_named() {
             return self.undecodable(input, "missing_id", "the record has no id or names no patient");
         }
         if decoded.kept_bytes() > self.config.limits.text_bytes_max {

@@ -1,4 +1,5 @@
-//! Which raw readings are readings: asked by the task that counts them, and by whoever keeps them.
+//! Which raw readings are readings, and which records can be read: asked by the task that counts them, and by whoever keeps
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +9,13 @@ use aftercare_core::reason::Reason;
 use aftercare_core::time::Instant;
 use aftercare_core::window::{Micros, window_of};
 use aftercare_schemas::wire::{Reading, WearableHead};
+use aftercare_stream::log::Batch;
 
 use crate::config::Limits;
-use crate::input::TEXT_TOO_LONG;
+use crate::decode::decode;
+use crate::input::{Input, TEXT_TOO_LONG};
 use crate::state::{DeviceNo, WindowKey};
+use crate::topics;
 
 /// Why no reading of the upload can be taken: a stable code, and words.
 #[must_use]
@@ -54,4 +58,16 @@ pub fn admitted<'r>(
         let value = library.admit(metric, reading.unit, reading.value, measured_at).ok()?;
         seen.insert((metric, measured_at)).then_some(Admitted { metric, value, measured_at })
     })
+}
+
+/// Whose a record with an id is, if a task can read it: then it leaves a receipt. `None`: it becomes a dead letter.
+#[must_use]
+pub fn patient_of<'a>(batch: &'a dyn Batch, i: usize, limits: &Limits) -> Option<&'a str> {
+    let input = Input::of_record(batch, i);
+    let kind = topics::kind_of(input.topic)?;
+    let decoded = decode(&input, kind, &mut Vec::new()).ok()?;
+    (input.bytes() <= limits.record_bytes_max
+        && decoded.is_named()
+        && decoded.kept_bytes() <= limits.text_bytes_max)
+        .then_some(decoded.patient_id)
 }

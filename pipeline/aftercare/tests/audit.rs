@@ -192,6 +192,7 @@ fn it_says_so_in_words(stack: &Stack) {
         "EveryRecordHasOneOutcome",
         "ReadingsAreKeptRaw",
         "LateReadingsReachTheirWindows",
+        "FactsAreKept",
         "RowsEqualRecords",
     ] {
         assert!(text.lines().any(|line| line.starts_with("ok") && line.contains(name)), "{name}: {text}");
@@ -240,6 +241,11 @@ fn it_sees_damage(stack: &Stack) {
     assert_eq!(gap.last().map(String::as_str), Some(of_rows));
     let all = damage("coverage", "topic = 'scores' AND partition = 0", &[]);
     assert_eq!(all, ["CommittedImpliesWritten", of_rows]);
+
+    for table in ["enrolments", "clinical_events"] {
+        let one = format!("(patient_id, id) = (SELECT min((patient_id, id)) FROM {table}_current)");
+        assert_eq!(damage(table, &one, &[]), ["FactsAreKept"], "{table}");
+    }
 
     let (of_raw, of_late) = ("ReadingsAreKeptRaw", "LateReadingsReachTheirWindows");
     let reading = "version = (SELECT min(version) FROM readings)";

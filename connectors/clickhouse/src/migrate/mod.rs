@@ -50,6 +50,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     8 "0008_monitoring"
     9 "0009_forecast"
     10 "0010_ledger"
+    11 "0011_reading_months"
+    12 "0012_facts"
 };
 const BOOKKEEPING: &str = include_str!("../../../../schemas/clickhouse/schema_migrations.sql");
 const EXPECTED: &str = include_str!("../../../../schemas/clickhouse/expected.json");

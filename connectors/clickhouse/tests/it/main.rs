@@ -5,9 +5,11 @@
 mod audit;
 mod billing;
 mod crash;
+mod facts;
 mod insert;
 mod ledger;
 mod migrate;
+mod months;
 mod readings;
 mod report;
 mod service;

@@ -6,7 +6,7 @@ use aftercare_clickhouse::{Difference, Retry, Store, StoreError};
 
 use crate::support::{client, migrated, one, reader_of_shared, run, store};
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 12] = [
     "0001_outputs",
     "0002_views",
     "0003_care",
@@ -17,6 +17,8 @@ const ALL: [&str; 10] = [
     "0008_monitoring",
     "0009_forecast",
     "0010_ledger",
+    "0011_reading_months",
+    "0012_facts",
 ];
 
 /// What the migrations give is written down in `expected.json`, as this server prints it. After a new migration:
@@ -152,7 +154,7 @@ async fn an_interrupted_migration_is_taken_up_again() {
 async fn every_column_says_what_it_is() {
     let _store = migrated("comments").await;
     let sql = "SELECT count() FROM system.columns WHERE database = currentDatabase() AND comment = '' \
-               AND table NOT LIKE '%\\_current' AND table NOT LIKE 'analyst\\_%'";
+               AND table NOT IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View')";
     assert_eq!(one::<u64>(&client("comments"), sql).await, 0);
 }
 

@@ -17,8 +17,10 @@ use clap::ValueEnum;
 use crate::Outcome;
 use crate::config::Config;
 use crate::wiring::desk::{self, InstalledDesk};
+use crate::wiring::facts::Facts;
+use crate::wiring::flow::{Flow, FlowStats};
 use crate::wiring::late::Late;
-use crate::wiring::readings::{FlowStats, Raw};
+use crate::wiring::readings::Raw;
 use crate::wiring::sink::SinkStats;
 use crate::wiring::tasks::RunningTasks;
 use crate::wiring::{metrics, notify, sink, stop_flag, tasks, watch};
@@ -35,7 +37,7 @@ const ASKING: Duration = Duration::from_secs(1);
 pub(crate) enum Role {
     /// Patient tasks: inputs to outputs.
     Task,
-    /// Outputs and raw readings to ClickHouse.
+    /// Outputs, raw readings, enrolments and events to ClickHouse.
     Sink,
     /// Windows that readings reached late, computed again from the raw readings in ClickHouse.
     Late,
@@ -120,14 +122,26 @@ impl Service {
             parts.push(kept("sink", stop, body)?);
         }
         if roles.contains(&Role::Sink) {
-            let (settings, cluster, runtime) =
-                (config.sink.clone(), cluster.clone(), runtime.handle().clone());
-            let (limits, partitions) = (config.task(0).limits, config.kafka.partitions);
-            let store = Store::connect(config.store()?);
-            let stats = Arc::new(FlowStats::default());
-            registrations.push(metrics.register(metrics::of_flow("wearable-readings", Arc::clone(&stats))));
-            let raw = Raw { cluster, store, runtime, settings, limits, partitions, stats };
-            parts.push(kept("readings", stop, move |stop: &_| raw.run(stop))?);
+            let flow = |name| -> anyhow::Result<(Flow, Registration)> {
+                let stats = Arc::new(FlowStats::default());
+                let registration = metrics.register(metrics::of_flow(name, Arc::clone(&stats)));
+                let flow = Flow {
+                    cluster: cluster.clone(),
+                    store: Store::connect(config.store()?),
+                    runtime: runtime.handle().clone(),
+                    settings: config.sink.clone(),
+                    limits: config.task(0).limits,
+                    partitions: config.kafka.partitions,
+                    stats,
+                };
+                Ok((flow, registration))
+            };
+            let (readings, counted) = flow("wearable-readings")?;
+            parts.push(kept("readings", stop, move |stop: &_| readings.run(&Raw, stop))?);
+            registrations.push(counted);
+            let (facts, counted) = flow("facts")?;
+            parts.push(kept("facts", stop, move |stop: &_| facts.run(&Facts, stop))?);
+            registrations.push(counted);
         }
         if roles.contains(&Role::Late) {
             let (cluster, runtime) = (cluster.clone(), runtime.handle().clone());

@@ -26,7 +26,8 @@ use tokio::runtime::Handle;
 
 use super::documents;
 use super::faults::passing;
-use super::readings::{self, FlowStats};
+use super::flow::{FlowStats, Kept};
+use super::readings::Raw;
 
 /// At most this many records are taken by one poll.
 const POLL_RECORDS: usize = 1_024;
@@ -57,7 +58,7 @@ impl Late {
         let name = topics::name(LATE_READINGS);
         let (topic, ownership) = (self.cluster.topic(name), Ownership::join(&self.cluster, "late", name)?);
         let (mut drain, positions) = (Drain::open(&self.cluster, &[])?, ownership.positions());
-        let raw = GroupReader::open(&self.cluster, readings::GROUP)?;
+        let raw = GroupReader::open(&self.cluster, Raw::GROUP)?;
         let (mut library, mut moved_here) = (Library::default(), None);
         while !stop.load(Relaxed) {
             if let Some(owned) =

@@ -9,8 +9,8 @@ use aftercare_gateway::metrics::{Histogram, Metric, MetricsSource, Sample};
 use aftercare_runtime::stats::{self, LATENCY_MS, TaskStats, reading_outcomes};
 use aftercare_runtime::topics;
 
+use super::flow::FlowStats;
 use super::notify::NotifyStats;
-use super::readings::FlowStats;
 use super::sink::{SinkStats, TABLES};
 use super::wall_clock;
 

@@ -3,7 +3,9 @@
 pub(crate) mod desk;
 pub(crate) mod documents;
 pub(crate) mod engines;
+pub(crate) mod facts;
 pub(crate) mod faults;
+pub(crate) mod flow;
 pub(crate) mod late;
 pub(crate) mod logging;
 pub(crate) mod metrics;

@@ -1,6 +1,6 @@
 //! What an audit compares, and the statements it makes. Pure: the figures were gathered elsewhere.
 
-use aftercare_clickhouse::{LateCheck, PartitionCoverage, RawCheck, TableCheck};
+use aftercare_clickhouse::{FactCheck, LateCheck, PartitionCoverage, RawCheck, TableCheck};
 use aftercare_sim::invariants::{
     COMMITTED_IMPLIES_WRITTEN, COVERAGE_IS_GAPLESS, EVERY_RECORD_HAS_ONE_OUTCOME,
     LATE_READINGS_REACH_THEIR_WINDOWS,
@@ -15,6 +15,9 @@ pub(super) const ROWS_EQUAL_RECORDS: &str = "RowsEqualRecords";
 
 /// Every reading that a task took is a raw reading, once, as its first copy says.
 pub(super) const READINGS_ARE_KEPT_RAW: &str = "ReadingsAreKeptRaw";
+
+/// Every enrolment and event that a task took, and that counts, is kept.
+pub(super) const FACTS_ARE_KEPT: &str = "FactsAreKept";
 
 /// The sequence in a row version.
 pub(super) fn sequence(version: u64) -> u64 {
@@ -106,6 +109,8 @@ pub(super) struct Figures {
     pub(super) outputs: Vec<Output>,
     pub(super) inputs: Vec<Input>,
     pub(super) readings: Readings,
+    /// By topic.
+    pub(super) facts: Vec<FactCheck>,
 }
 
 /// A named statement about the figures.
@@ -127,7 +132,7 @@ impl Statement {
 
 /// All statements.
 pub(super) fn judge(figures: &Figures) -> Vec<Statement> {
-    let Figures { outputs, inputs, readings } = figures;
+    let Figures { outputs, inputs, readings, facts } = figures;
     let mut all = vec![
         committed_implies_written(outputs),
         coverage_is_gapless(outputs),
@@ -135,6 +140,7 @@ pub(super) fn judge(figures: &Figures) -> Vec<Statement> {
         every_record_has_one_outcome(inputs),
         readings_are_kept_raw(readings),
         late_readings_reach_their_windows(&readings.late),
+        facts_are_kept(facts),
     ];
     if outputs.iter().any(|output| output.records.is_some()) {
         all.push(rows_equal_records(outputs));
@@ -314,6 +320,15 @@ pub(super) fn late_readings_reach_their_windows(late: &LateCheck) -> Statement {
     }
     let figures = format!("{} windows, hours and days with late readings", late.windows);
     Statement::new(LATE_READINGS_REACH_THEIR_WINDOWS, figures, places)
+}
+
+/// See [`FACTS_ARE_KEPT`].
+pub(super) fn facts_are_kept(facts: &[FactCheck]) -> Statement {
+    let missing = facts.iter().filter(|topic| topic.missing > 0);
+    let places =
+        missing.map(|topic| format!("{}: {} records are not kept", topic.topic, topic.missing)).collect();
+    let kept: u64 = facts.iter().map(|topic| topic.facts).sum();
+    Statement::new(FACTS_ARE_KEPT, format!("{kept} enrolments and events, each with its content"), places)
 }
 
 /// A version as people read it: its sequence, with the incarnation where it is not the first.
@@ -502,5 +517,13 @@ mod tests {
         assert_eq!(violated(|r| (r.raw[1].let_go, r.raw[1].rows.ids) = (true, 8)), kept);
         assert_eq!(violated(|r| r.late.missing = 1), [LATE_READINGS_REACH_THEIR_WINDOWS]);
         assert_eq!(violated(|r| r.late.wrong = 1), [LATE_READINGS_REACH_THEIR_WINDOWS]);
+    }
+
+    #[test]
+    fn a_fact_that_is_not_kept_is_found() {
+        let topic = |missing| FactCheck { topic: "clinical-events".into(), facts: 7, missing };
+        let sound = facts_are_kept(&[topic(0), topic(0)]);
+        assert!(sound.holds && sound.figures.starts_with("14 "), "{sound:?}");
+        assert_eq!(facts_are_kept(&[topic(0), topic(2)]).places, ["clinical-events: 2 records are not kept"]);
     }
 }

@@ -18,7 +18,8 @@ use serde::Deserialize;
 
 use super::figures::{Input, Raw, Standing};
 use crate::wiring::documents;
-use crate::wiring::readings::{Admission, GROUP};
+use crate::wiring::flow::Kept;
+use crate::wiring::readings::{self, Admission};
 
 /// Offsets from a partition's end at which its last record is looked for; transaction markers have offsets too.
 const TAIL_OFFSETS: i64 = 16;
@@ -257,7 +258,7 @@ impl<'a> Reader<'a> {
     ) -> anyhow::Result<Vec<Raw>> {
         let topic = self.cluster.topic(topics::name(WEARABLE_READINGS));
         let places: Vec<_> = (0..self.partitions).map(|partition| (topic.clone(), partition)).collect();
-        let reached = ownership::committed(self.cluster, GROUP, &places)?;
+        let reached = ownership::committed(self.cluster, readings::Raw::GROUP, &places)?;
         let mut all = Vec::new();
         for (partition, reached) in (0..self.partitions).zip(reached) {
             let part = (WEARABLE_READINGS, partition);

@@ -68,6 +68,8 @@ copy says.
 LateReadingsReachTheirWindows: each window of 5 minutes, hour and day that a late reading belongs to was computed again \
 since it came last; windows and hours count the raw readings in them.
 
+FactsAreKept: each enrolment, clinical event and commerce event whose receipt says that it counts is in its table.
+
 RowsEqualRecords (--deep): each id stands in its table as its last record in Kafka says, and no other id does.
 
 Records that a topic's retention has let go of can't be counted any more: there the statements say what is left to say.";
@@ -194,8 +196,9 @@ impl<'a> Audit<'a> {
         }
         let outputs = self.outputs(deep, &totals)?;
         let readings = self.readings(&positions, deep)?;
+        let facts = self.runtime.block_on(self.store.check_facts())?;
         let moving = self.reader.positions()? != positions;
-        let figures = Figures { outputs, inputs, readings };
+        let figures = Figures { outputs, inputs, readings, facts };
         let statements = judge(&figures);
         let holds = statements.iter().all(|statement| statement.holds);
         let outputs = figures.outputs.iter().map(OutputFigures::from).collect();
