@@ -1,5 +1,10 @@
 //! The shipped contracts, to the cent: golden figures with their arithmetic, edges, late, amended and withdrawn facts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod capitation;
+mod outcome;
+mod package;
+mod shared;
+mod stage;
 mod told;
 mod world;

@@ -196,7 +196,7 @@ impl World {
         self.sum(|entry| entry.payer.as_deref() == Some(payer))
     }
 
-    fn sum(&self, counts: impl Fn(&Entry) -> bool) -> String {
+    pub(crate) fn sum(&self, counts: impl Fn(&Entry) -> bool) -> String {
         let own = self.of_kind(EntryKind::Line).filter(|entry| counts(entry));
         own.map(|entry| entry.amount).sum::<Minor>().text(2)
     }
