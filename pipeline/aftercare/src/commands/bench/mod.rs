@@ -1,12 +1,15 @@
 //! `aftercare bench`: the pipeline through a real Kafka, beside what a bare consumer drains from the same topic in the
 //! same run.
 
+mod billing;
 mod latency;
 pub(super) mod load;
 mod throughput;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use anyhow::ensure;
 
 use crate::Outcome;
 use crate::config::Config;
@@ -34,7 +37,10 @@ pub(crate) struct Args {
     /// Seconds of each latency run.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// Only these parts: single, batched, responses, latency.
+    /// Uploads of the month that is billed.
+    #[arg(long, default_value_t = 1_000_000)]
+    uploads: u64,
+    /// Only these parts: single, batched, responses, latency; or billing, a month in ClickHouse, alone.
     #[arg(long, value_delimiter = ',', default_values_t = ["single", "batched", "responses", "latency"].map(String::from))]
     only: Vec<String>,
 }
@@ -48,12 +54,19 @@ impl Args {
 pub(crate) fn run(mut config: Config, args: &Args) -> anyhow::Result<Outcome> {
     let stop = stop_flag()?;
     config.kafka.partitions = args.partitions;
-    say(format_args!("starting Kafka"));
-    let running = match engines::start(&mut config, &args.engines, Load::KafkaBench, &stop) {
+    let billing = args.wants("billing");
+    ensure!(!billing || args.only.len() == 1, "billing is measured alone, on engines of its own");
+    say(format_args!("starting Kafka{}", if billing { " and ClickHouse" } else { "" }));
+    let load = if billing { Load::Light } else { Load::KafkaBench };
+    let running = match engines::start(&mut config, &args.engines, load, &stop) {
         Err(_) if stop.load(Relaxed) => return Ok(Outcome::Interrupted),
         running => running?,
     };
-    let done = measure(&config, args, &stop);
+    let done = if billing {
+        billing::measure(&config, args, &running, &stop)
+    } else {
+        measure(&config, args, &stop)
+    };
     running.stop();
     done.map(|()| Outcome::Done)
 }
