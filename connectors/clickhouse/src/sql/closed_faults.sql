@@ -13,6 +13,14 @@ answered AS
         AND startsWith(assumeNotNull(closing_id), concat('closing/', {contract: String}, '/'))
         AND splitByChar('/', assumeNotNull(closing_id))[-1] >= {month: String}
     GROUP BY partition
+),
+-- The entries of one key are numbered from 0: where two stand, one of them is not the first.
+standing AS
+(
+    SELECT l.entry_id AS entry_id, l.kind AS kind, l.component_id AS component_id, l.payer AS payer
+    FROM ledger AS l FINAL
+    WHERE l.contract = {contract: String} AND l.kind IN ('line', 'shown', 'posting', 'measure')
+        AND l.reverses IS NULL AND l.entry_id NOT IN (corrected)
 )
 SELECT 'booked_after_the_closing' AS fault, count() AS entries, arraySort(groupArray(5)(entry_id)) AS examples
 FROM
@@ -23,6 +31,7 @@ FROM
         toInt32(kafkaMurmurHash(ifNull(l.patient_id, concat('pool:', l.contract, '/', ifNull(l.case_id, '')))) % {partitions: UInt32}) AS partition
     FROM ledger AS l FINAL
     WHERE l.contract = {contract: String} AND l.booking_period <= {month: String}
+        AND l.version > (SELECT if(count() = 0, toUInt64(-1), min(answered_at)) FROM answered)
 ) AS l
 INNER JOIN answered AS a ON a.partition = l.partition
 WHERE l.version > a.answered_at
@@ -31,11 +40,10 @@ UNION ALL
 SELECT 'stands_twice' AS fault, sum(many) AS entries, arraySort(groupArray(5)(first)) AS examples
 FROM
 (
-    SELECT min(l.entry_id) AS first, count() AS many
-    FROM ledger AS l FINAL
-    WHERE l.contract = {contract: String} AND l.kind IN ('line', 'shown', 'posting', 'measure')
-        AND l.reverses IS NULL AND l.entry_id NOT IN (corrected)
-    GROUP BY sipHash128(l.kind, l.component_id, l.payer)
+    SELECT min(entry_id) AS first, count() AS many
+    FROM standing
+    WHERE component_id IN (SELECT component_id FROM standing WHERE NOT endsWith(entry_id, '/0'))
+    GROUP BY kind, component_id, payer
     HAVING many > 1
 )
 HAVING entries > 0

@@ -1,5 +1,6 @@
 -- What became of the questionnaire uploads that came in within a month, of patients under a contract, as the ledger says it
--- up to that month. An entry that stands is neither a reversal nor reversed, nor says that something held is settled.
+-- up to that month. An entry that stands is neither a reversal nor reversed, nor says that something held is settled. An
+-- entry never changes, so that none has to be looked at in its newest row only.
 WITH
 reversed AS
 (
@@ -14,8 +15,8 @@ scored AS
 named AS
 (
     SELECT
-        patient_id,
-        record,
+        key,
+        true AS is_named,
         max(stands AND kind = 'held') AS is_held,
         max(stands AND kind != 'held' AND booking_period = {month: String}) AS is_billed,
         max(stands AND kind != 'held' AND booking_period < {month: String}) AS is_billed_before,
@@ -26,17 +27,17 @@ named AS
             l.kind AS kind,
             l.booking_period AS booking_period,
             l.reason AS reason,
-            assumeNotNull(l.patient_id) AS patient_id,
-            assumeNotNull(arrayJoin(arrayDistinct(arrayFilter(id -> id IS NOT NULL, l.evidence.4)))) AS record,
+            sipHash128(assumeNotNull(l.patient_id), assumeNotNull(record)) AS key,
             l.entry_id NOT IN (reversed)
                 AND if(l.kind = 'held', l.reason NOT IN ('settled', 'withdrawn'), l.reverses IS NULL) AS stands
-        FROM ledger AS l FINAL
+        FROM ledger AS l
+        ARRAY JOIN arrayDistinct(arrayFilter(id -> id IS NOT NULL, l.evidence.4)) AS record
         WHERE l.contract = {contract: String}
             AND l.kind IN ('line', 'shown', 'held')
             AND l.booking_period <= {month: String}
             AND l.patient_id IS NOT NULL
     )
-    GROUP BY patient_id, record
+    GROUP BY key
 ),
 received AS
 (
@@ -67,7 +68,7 @@ SELECT
         is_held, 'held',
         is_billed, 'billed',
         is_billed_before, 'billed_before',
-        n.record != '', 'taken_back',
+        n.is_named, 'taken_back',
         r.id IN (scored), 'unnamed',
         'elsewhere') AS fate,
     toString(multiIf(
@@ -78,7 +79,7 @@ SELECT
     sum(toUInt64(duplicates) + conflicts) AS further_copies,
     arraySort(groupArrayIf(5)(id, fate = 'unnamed')) AS examples
 FROM received AS r
-LEFT JOIN named AS n ON n.patient_id = r.patient_id AND n.record = r.id
+LEFT JOIN named AS n ON n.key = sipHash128(r.patient_id, r.id)
 GROUP BY fate, why
 ORDER BY fate, why
 SETTINGS join_use_nulls = 0

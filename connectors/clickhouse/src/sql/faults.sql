@@ -1,4 +1,4 @@
--- Entries that cannot be, by what is wrong with them.
+-- Entries that cannot be, by what is wrong with them. One that is there twice is the same twice, until it is merged.
 WITH
 corrected AS
 (
@@ -6,7 +6,7 @@ corrected AS
 ),
 entries AS
 (
-    SELECT
+    SELECT DISTINCT
         l.entry_id AS entry_id,
         toString(l.kind) AS kind,
         l.reverses AS reverses,
@@ -15,11 +15,10 @@ entries AS
         ifNull(l.debit_account, '') AS debit_account,
         ifNull(l.credit_account, '') AS credit_account,
         (l.component_id, l.payer, l.payee, l.debit_account, l.credit_account, toString(l.currency), l.service_period) AS about
-    FROM ledger AS l FINAL
+    FROM ledger AS l
     WHERE l.contract = {contract: String} AND l.kind != 'held'
-        AND (l.reverses IS NOT NULL OR l.entry_id IN (corrected))
 )
-SELECT fault, count() AS entries, arraySort(groupArray(5)(entry_id)) AS examples
+SELECT fault, uniqExact(entry_id) AS entries, arraySort(groupUniqArray(5)(entry_id)) AS examples
 FROM
 (
     SELECT
@@ -30,13 +29,13 @@ FROM
             '') AS fault,
         r.entry_id AS entry_id
     FROM (SELECT * FROM entries WHERE reverses IS NOT NULL) AS r
-    LEFT JOIN entries AS o ON o.entry_id = r.reverses
+    LEFT JOIN (SELECT * FROM entries WHERE entry_id IN (corrected)) AS o ON o.entry_id = r.reverses
     UNION ALL
     SELECT 'reversed_twice' AS fault, assumeNotNull(reverses) AS entry_id
-    FROM entries WHERE reverses IS NOT NULL GROUP BY reverses HAVING count() > 1
+    FROM entries WHERE reverses IS NOT NULL GROUP BY reverses HAVING uniqExact(entry_id) > 1
     UNION ALL
     SELECT 'posted_without_two_accounts' AS fault, entry_id
-    FROM ledger AS l FINAL
+    FROM ledger AS l
     WHERE l.contract = {contract: String} AND l.kind = 'posting'
         AND (ifNull(l.debit_account, '') = '' OR ifNull(l.credit_account, '') = '' OR l.debit_account = l.credit_account)
 )
