@@ -31,8 +31,8 @@ FROM
     FROM (SELECT * FROM entries WHERE reverses IS NOT NULL) AS r
     LEFT JOIN (SELECT * FROM entries WHERE entry_id IN (corrected)) AS o ON o.entry_id = r.reverses
     UNION ALL
-    SELECT 'reversed_twice' AS fault, assumeNotNull(reverses) AS entry_id
-    FROM entries WHERE reverses IS NOT NULL GROUP BY reverses HAVING uniqExact(entry_id) > 1
+    SELECT 'reversed_twice' AS fault, assumeNotNull(e.reverses) AS entry_id
+    FROM entries AS e WHERE e.reverses IS NOT NULL GROUP BY e.reverses HAVING uniqExact(e.entry_id) > 1
     UNION ALL
     SELECT 'posted_without_two_accounts' AS fault, entry_id
     FROM ledger AS l
