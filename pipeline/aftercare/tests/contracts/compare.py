@@ -1,8 +1,10 @@
 """The program against the second implementation, on random files of facts, to the cent.
 
-    compare.py FILES [--aftercare PATH] [--from SEED] [--patients 3] [--contract ID]... [--go-on]
+    compare.py FILES [--aftercare PATH] [--from SEED] [--patients 3] [--contract ID]...
+        [--documents FOLDER] [--go-on]
 
-FILES files in all, the contracts in turn. `aftercare` is $AFTERCARE where no path is given. Nets are compared per
+FILES files in all, the contracts in turn. `aftercare` is $AFTERCARE where no path is given. With
+--documents the contracts are the folder's ID.toml, not those that come with the program. Nets are compared per
 patient, component, payer, payee and service period, and per booking period within. The first difference ends the
 run: it prints the nets of both and the fewest facts that still differ. With --go-on it is one line a difference.
 """
@@ -23,12 +25,13 @@ import given
 import second
 
 
-def program(aftercare, contract, lines):
+def program(said, contract, lines):
     """What the program says is owed and posted, by (key, booking period)."""
     with tempfile.TemporaryDirectory() as folder:
         file, journal = Path(folder, "facts.jsonl"), Path(folder, "journal.csv")
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        command = [aftercare, "contracts", "try", contract, "--facts", file]
+        document = Path(said.documents, f"{contract}.toml") if said.documents else contract
+        command = [said.aftercare, "contracts", "try", document, "--facts", file]
         command += ["--until", facts.UNTIL.isoformat(), "--journal", journal]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -81,11 +84,11 @@ def fewest(lines, differ):
     return lines
 
 
-def report(aftercare, contract, lines, key):
+def report(said, contract, lines, key):
     """The first difference of a file, with the fewest facts of its patient."""
 
     def differ(some):
-        found = differences(program(aftercare, contract, some), implemented(contract, some))
+        found = differences(program(said, contract, some), implemented(contract, some))
         return {other: nets for other, nets in found.items() if other[0].component == key.component}
 
     lines = fewest(lines, differ)
@@ -111,6 +114,7 @@ def arguments():
     parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--patients", type=int, default=3)
     parser.add_argument("--contract", action="append", choices=list(facts.KINDS))
+    parser.add_argument("--documents")
     parser.add_argument("--go-on", action="store_true")
     return parser.parse_args()
 
@@ -122,7 +126,7 @@ def main():
     for n in range(said.files):
         contract, seed = contracts[n % len(contracts)], said.first + n // len(contracts)
         lines = facts.file(contract, seed, said.patients)
-        theirs, ours = program(said.aftercare, contract, lines), implemented(contract, lines)
+        theirs, ours = program(said, contract, lines), implemented(contract, lines)
         compared[contract] += len(set(theirs) | set(ours))
         found = differences(theirs, ours)
         different += bool(found)
@@ -132,7 +136,7 @@ def main():
             )
             sys.stdout.flush()
         if found and not said.go_on:
-            report(said.aftercare, contract, lines, next(iter(found))[0])
+            report(said, contract, lines, next(iter(found))[0])
             sys.exit(1)
     for contract in contracts:
         print(f"{contract}: {compared[contract]} nets compared")

@@ -397,9 +397,11 @@ class Shared(unittest.TestCase):
             )
             self.assertEqual(self.car_t(remission, event("f", kind, date(2025, 6, 11))), whole)
         late = event("e", "assessment", date(2024, 6, 11), result="complete_remission")
-        self.assertEqual(self.car_t(late), {first: 720_000_00})
+        self.assertEqual(self.car_t(late), {first: 720_000_00, bonus: 120_000_00})
         partial = event("g", "assessment", date(2024, 6, 9), result="partial_remission")
-        self.assertEqual(self.car_t(partial, late), {first: 720_000_00})
+        self.assertEqual(self.car_t(partial, late), {first: 720_000_00, bonus: 120_000_00})
+        after = event("h", "assessment", date(2025, 6, 10), result="partial_remission")
+        self.assertEqual(self.car_t(remission, after), {first: 720_000_00, second_: 480_000_00})
 
     def test_the_first_instalment_needs_all_three(self):
         for n in range(3):
@@ -418,7 +420,7 @@ class Shared(unittest.TestCase):
             cost("c", date(2024, 5, 10), 50_00),
             cost("d", date(2024, 5, 11), 9_00),
         ]
-        # 50 % of 150.01 is 75.005, 75.01 away from zero; 70.01 : 80.00 of it.
+        # 50 % of 100.01 is 50.005, 50.01 away from zero, 70.01 : 30.00 of it; and 25.00.
         found = by(
             nets(
                 "drug-refund-example",
@@ -460,11 +462,11 @@ class Shared(unittest.TestCase):
         ]:
             pair = [measured("a", "ctdna", START, before), measured("b", "ctdna", date(2024, 4, 10), after)]
             self.assertEqual(
-                by(nets("dynamic-example", enrolled(), pair, fees), "component"), {"top_up_fee": total}
+                by(nets("dynamic-example", enrolled(), pair, fees), "payer"), {"insurer-example": total}
             )
         alone = measured("a", "ctdna", START, 10)
         self.assertEqual(
-            by(nets("dynamic-example", enrolled(), alone, fees), "component"), {"top_up_fee": 100_00}
+            by(nets("dynamic-example", enrolled(), alone, fees), "payer"), {"insurer-example": 100_00}
         )
 
     def test_lifestyle(self):
@@ -472,8 +474,8 @@ class Shared(unittest.TestCase):
         middle = date(2024, 6, 10)
         for days, value, total in [(-14, 6.9, 120_00), (14, 7.0, 80_00), (-15, 6.9, None), (15, 6.9, None)]:
             test = measured("h", "4548-4", middle + timedelta(days), value)
-            found = by(nets("lifestyle-example", enrolled(), fee, test), "component")
-            self.assertEqual(found, {"lifestyle_fee": total} if total else {}, (days, value))
+            found = by(nets("lifestyle-example", enrolled(), fee, test), "payer")
+            self.assertEqual(found, {"insurer-example": total} if total else {}, (days, value))
 
     def test_co_insurance(self):
         def year(systolic, days=3, without=None):

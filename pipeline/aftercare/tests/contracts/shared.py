@@ -1,6 +1,5 @@
 """Shared contracts: CAR-T, refund of a drug, top-ups that follow a marker, lifestyle work, co-insurance."""
 
-from collections import defaultdict
 from datetime import timedelta
 from fractions import Fraction
 
@@ -9,6 +8,7 @@ from given import months_after, six
 
 INSURER = "insurer-example"
 
+COMPLETE = "complete_remission"
 CAR_T = 1_200_000_00
 FIRST, SECOND, SUSTAINED = Fraction(6, 10), Fraction(4, 10), Fraction(1, 10)
 CAR_T_PAYERS = [("nhsa", 7), ("insurer-example", 2), ("patient", 1)]
@@ -38,24 +38,34 @@ def car_t(case):
     if eligible is not None:
         yield instalment(case, "first_instalment", eligible, FIRST)
     infusion = next((event.on() for event in case.events("infusion")), None)
-    decided = infusion and months_after(infusion, DECISION_MONTHS)
-    if decided is None or case.today < decided:
+    if infusion is None:
         return
     assessments = [event for event in case.events("assessment") if event.on() >= infusion]
-    last = case.last(assessments, decided)
-    lost = setbacks(case, infusion)
-    if any(day <= decided for day in lost) or (last and last.result != "complete_remission"):
-        if eligible is not None:
-            yield instalment(case, "clawback", decided, -FIRST * CLAWBACK)
-        return
-    if last is None:
-        return
-    yield instalment(case, "second_instalment", decided, SECOND)
-    first = next(event for event in assessments if event.result == "complete_remission").on()
-    stands = months_after(first, SUSTAINED_MONTHS)
-    contrary = [
-        event.on() for event in assessments if event.result != "complete_remission" and event.on() >= first
+    lost = [
+        event.on() for kind in ("relapse", "death") for event in case.events(kind) if event.on() >= infusion
     ]
+    yield from response(case, months_after(infusion, DECISION_MONTHS), assessments, lost, eligible)
+    yield from sustained(case, assessments, lost)
+
+
+def response(case, decided, assessments, lost, eligible):
+    """At three months; nothing while there is no assessment."""
+    last = case.last(assessments, decided)
+    if case.today < decided or not (last or any(day <= decided for day in lost)):
+        return
+    if last and last.result == COMPLETE and not any(day <= decided for day in lost):
+        yield instalment(case, "second_instalment", decided, SECOND)
+    elif eligible is not None:
+        yield instalment(case, "clawback", decided, -FIRST * CLAWBACK)
+
+
+def sustained(case, assessments, lost):
+    """A year after the first assessment of remission, if nothing has spoken against it."""
+    first = next((event for event in assessments if event.result == COMPLETE), None)
+    if first is None:
+        return
+    stands = months_after(first.on(), SUSTAINED_MONTHS)
+    contrary = [event.on() for event in assessments if event.result != COMPLETE and event.at() >= first.at()]
     if not any(day <= stands for day in lost + contrary):
         yield instalment(case, "sustained_bonus", stands, SUSTAINED)
 
@@ -76,12 +86,6 @@ def first_eligible(case):
     return None
 
 
-def setbacks(case, infusion):
-    return [
-        event.on() for kind in ("relapse", "death") for event in case.events(kind) if event.on() >= infusion
-    ]
-
-
 def drug_refund(case):
     start = case.treated
     if start is None or case.manufacturer is None:
@@ -93,14 +97,10 @@ def drug_refund(case):
     progressed = next((e.on() for e in case.events("progression") if start < e.on() <= until), None)
     if progressed is None:
         return
-    paid, total = defaultdict(int), 0
     for invoice in case.events("cost"):
         if invoice.cost_category == "drug" and start <= invoice.on() <= progressed:
-            total += invoice.amount_minor
-            for part in invoice.payers:
-                paid[part["payer"] or part["payer_kind"]] += part["amount_minor"]
-    if total:
-        yield Component("refund", progressed, -total * REFUND, list(paid.items()), case.manufacturer)
+            paid = [(part["payer"] or part["payer_kind"], part["amount_minor"]) for part in invoice.payers]
+            yield Component("refund", progressed, -invoice.amount_minor * REFUND, paid, case.manufacturer)
 
 
 def dynamic(case):
@@ -114,7 +114,7 @@ def dynamic(case):
             continue
         times = 1 if fee.on() <= judged else factor
         if times:
-            yield Component("top_up_fee", fee.on(), fee.amount_minor * times, [(INSURER, 1)], fee.provider)
+            yield from stepped("top_up", fee, fee.on(), times)
 
 
 def top_up_factor(case, start, judged):
@@ -127,7 +127,7 @@ def top_up_factor(case, start, judged):
     before, after = six(before.value), six(after.value)
     if after > before:
         return 0
-    return TOP_UP if before > 0 and six((before - after) / before) > HALVED else 1
+    return TOP_UP if after < before * HALVED else 1
 
 
 def lifestyle(case):
@@ -142,9 +142,13 @@ def lifestyle(case):
     factor = LIFESTYLE_GOOD if six(first.value) < HBA1C_UNDER else LIFESTYLE_POOR
     for fee in case.events("cost"):
         if fee.cost_category == "lifestyle":
-            yield Component(
-                "lifestyle_fee", first.on(), fee.amount_minor * factor, [(INSURER, 1)], fee.provider
-            )
+            yield from stepped("lifestyle", fee, first.on(), factor)
+
+
+def stepped(name, fee, on, factor):
+    """A fee, and the adjustment that a step makes of it."""
+    yield Component(f"{name}_fee", on, fee.amount_minor, [(INSURER, 1)], fee.provider)
+    yield Component(f"{name}_adjustment", on, fee.amount_minor * (factor - 1), [(INSURER, 1)], fee.provider)
 
 
 def co_insurance_points(case, year):
