@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs a script of the second implementation, which must succeed, and prints what it prints.
-fn script(name: &str, args: &[&str]) {
+fn script(name: &str, args: &[String]) {
     let Some(python) = python::python() else { return };
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contracts");
     let mut command = Command::new(python);
@@ -27,5 +27,8 @@ fn the_second_implementation_gives_the_golden_figures() {
 
 #[test]
 fn both_implementations_agree_on_random_files_to_the_cent() {
-    script("compare.py", &["100", "--contract", "warranty-example"]);
+    let contracts = ["warranty", "car-t", "drug-refund", "dynamic", "lifestyle"];
+    let named = contracts.iter().flat_map(|name| ["--contract".into(), format!("{name}-example")]);
+    let args: Vec<String> = std::iter::once("200".into()).chain(named).collect();
+    script("compare.py", &args);
 }
