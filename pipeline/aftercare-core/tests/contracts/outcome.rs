@@ -150,7 +150,7 @@ fn a_good_year_is_worth_300_and_a_bad_one_costs_600() {
 #[test]
 fn walking_after_ten_years_decides() {
     let walked = |facts: &[Fact]| {
-        let mut world = World::treated("ltop-sma-example", "2026-06-30");
+        let mut world = World::treated("ltop-sma-example", "2020-06-30");
         for fact in facts {
             world.hear(fact, "2030-07-01");
         }
