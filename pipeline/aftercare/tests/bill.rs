@@ -13,11 +13,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aftercare_core::money::Minor;
 use aftercare_core::time::Instant;
+use aftercare_schemas::{codec, wire};
 use aftercare_sim::world::{Settings, World};
 use aftercare_stream::partitioner::partition_of;
 
 use sql::sql;
-use support::Stack;
+use support::{Stack, wait_until};
 
 const PARTITIONS: i32 = 2;
 const DAY_MS: i64 = 86_400_000;
@@ -93,6 +94,7 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     assert!(code == 0 && closed.contains("warranty-example: closed, all 2 tasks have answered"), "{closed}");
     assert!(closed.contains(&total), "{closed}");
     it_is_exported_twice_the_same(&stack, &which, lines, &total);
+    a_population_is_settled(&stack);
     let settled = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stdout));
     let pages = ["/metrics", "/readyz"].map(|path| serve.get(path).unwrap().1);
@@ -176,6 +178,90 @@ fn it_is_closed_though_killed_and_run_twice_at_once(stack: &Stack, month: &str) 
     assert!(closings > 1 && ids == closings * PARTITIONS && rows == ids, "{answers}");
     let (code, said) = bill(stack, &["reconcile", "--month", month]);
     assert!(code == 0 && said.contains("It adds up."), "{said}");
+}
+
+/// Two of colon cancer in 2020, free of relapse after three years: a rate of 100 %, and 50,000 for each.
+fn a_population_is_settled(stack: &Stack) {
+    // 2020-05-04 and 2023-05-10
+    let (treated_at, seen_at) = (1_588_550_400_000, 1_683_676_800_000);
+    let writer = stack.cluster().writer().unwrap();
+    let write = |topic: &'static str, patient: &str, value: Vec<u8>| {
+        writer.write(topic, patient.as_bytes(), &value, &[]).unwrap();
+    };
+    for patient in ["colon-patient-1", "colon-patient-2"] {
+        let mut value = Vec::new();
+        let enrolment = wire::Enrolment {
+            id: patient,
+            status: wire::RecordStatus::Final,
+            source: wire::Source::Live,
+            patient_id: patient,
+            episode_id: patient,
+            recorded_at: treated_at,
+            effective_at: treated_at,
+            treated_at: Some(treated_at),
+            organisation: Some("org-east"),
+            contract: Some("ltop-colon-example"),
+            ..wire::Enrolment::default()
+        };
+        codec::encode("enrolments", &enrolment, &mut value).unwrap();
+        write("enrolments", patient, value);
+        let mut value = Vec::new();
+        let seen = wire::ClinicalEvent {
+            id: patient,
+            revision: 1,
+            status: wire::RecordStatus::Final,
+            source: wire::Source::Live,
+            patient_id: patient,
+            happened_at: seen_at,
+            episode_id: None,
+            ended_at: None,
+            kind: wire::ClinicalKind::Assessment,
+            coding: None,
+            code: None,
+            result: None,
+            value: None,
+            unit: None,
+            comparator: None,
+            related_id: None,
+            provider: None,
+            amount_minor: None,
+            currency: None,
+            cost_category: None,
+            cost_nature: None,
+            payers: Vec::new(),
+        };
+        codec::encode("clinical-events", &seen, &mut value).unwrap();
+        write("clinical-events", patient, value);
+    }
+    writer.flush().unwrap();
+    wait_until("the measures", Duration::from_secs(60), || {
+        (sql(stack, "SELECT count() FROM ledger WHERE kind = 'measure'") == "4").then_some(())
+    });
+    let own = ["--month", "2020-05", "--contract", "ltop-colon-example"];
+    let settlement = "ltop-colon-example, pool 2020, settlement 1: free 2, known 2";
+    let bonuses =
+        "SELECT count(), sum(amount_minor) FROM ledger FINAL WHERE component = 'outcome_bonus' FORMAT TSV";
+    let (code, said) = bill(stack, &[&["run", "--dry-run"][..], &own].concat());
+    assert!(code == 0 && said.contains(&format!("not settled yet: {settlement}")), "{said}");
+    assert_eq!(sql(stack, bonuses), "0\t0");
+    let (code, said) = bill(stack, &[&["close", "--dry-run"][..], &own].concat());
+    assert!(code == 0 && said.contains(&format!("settled first: {settlement}")), "{said}");
+    for _ in 0..2 {
+        let (code, said) = bill(stack, &[&["close"][..], &own].concat());
+        assert!(
+            code == 0 && said.contains("ltop-colon-example: closed, all 2 tasks have answered"),
+            "{said}"
+        );
+        assert_eq!(sql(stack, bonuses), "2\t10000000");
+    }
+    let answers =
+        "SELECT entry_id FROM ledger WHERE kind = 'marker' AND entry_id LIKE '%colon%' ORDER BY entry_id";
+    let answers = sql(stack, answers);
+    let expected = ["closing/ltop-colon-example/2020-05", "settlement/ltop-colon-example/2020/1"];
+    let expected = expected.map(|id| format!("{id}/0\n{id}/1"));
+    assert_eq!(answers, expected.join("\n"));
+    let (code, said) = bill(stack, &["run", "--month", "2024-01", "--contract", "ltop-colon-example"]);
+    assert!(code == 0 && said.contains("100000.00 CNY"), "{said}");
 }
 
 /// All that went through names people and their values by the thousand; none of it is for whoever runs the machines.
