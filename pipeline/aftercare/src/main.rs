@@ -68,7 +68,7 @@ enum Command {
     Audit(commands::audit::Args),
     /// Look at dead letters, replay or discard them.
     Dlq(commands::dlq::Args),
-    /// Bill a manufacturer's month: sums, the invoice as CSV, each entry explained.
+    /// A clerk's month: what it comes to, whether it adds up, its closing, its documents, each entry explained.
     Bill(commands::bill::Args),
     /// Try a contract on a file of facts.
     Contracts(commands::contracts::Args),
