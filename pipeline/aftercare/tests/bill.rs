@@ -94,6 +94,7 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     assert!(code == 0 && closed.contains("warranty-example: closed, all 2 tasks have answered"), "{closed}");
     assert!(closed.contains(&total), "{closed}");
     it_is_exported_twice_the_same(&stack, &which, lines, &total);
+    what_came_in_is_accounted_for(&stack);
     a_population_is_settled(&stack);
     let settled = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stdout));
@@ -178,6 +179,24 @@ fn it_is_closed_though_killed_and_run_twice_at_once(stack: &Stack, month: &str) 
     assert!(closings > 1 && ids == closings * PARTITIONS && rows == ids, "{answers}");
     let (code, said) = bill(stack, &["reconcile", "--month", month]);
     assert!(code == 0 && said.contains("It adds up."), "{said}");
+}
+
+/// All of the world came in this month, and each upload of a patient under the contract has one fate.
+fn what_came_in_is_accounted_for(stack: &Stack) {
+    let this_month = sql(stack, "SELECT formatDateTime(now(), '%Y-%m', 'Asia/Shanghai')");
+    let (code, said) = bill(stack, &["reconcile", "--month", &this_month, "--contract", "warranty-example"]);
+    assert!(code == 0 && said.contains("It adds up."), "{said}");
+    let received = said.lines().find_map(|line| line.trim().strip_prefix("received")).unwrap();
+    let received: Vec<u64> = received.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let copies = sql(
+        stack,
+        "SELECT sum(copies) FROM receipts FINAL WHERE topic = 'prom-responses' \
+         AND patient_id IN (SELECT assumeNotNull(patient_id) FROM ledger WHERE contract = 'warranty-example')",
+    );
+    assert_eq!(received.iter().sum::<u64>().to_string(), copies, "{said}");
+    for fate in ["billed in an earlier month", "not billed: ", "superseded by a higher revision"] {
+        assert!(said.contains(fate), "{fate} in\n{said}");
+    }
 }
 
 /// Two of colon cancer in 2020, free of relapse after three years: a rate of 100 %, and 50,000 for each.
