@@ -70,7 +70,7 @@ enum Command {
     Dlq(commands::dlq::Args),
     /// A clerk's month: what it comes to, whether it adds up, its closing, its documents, each entry explained.
     Bill(commands::bill::Args),
-    /// Try a contract on a file of facts.
+    /// Look at contracts: check documents, read them in words, compare versions, try them on facts.
     Contracts(commands::contracts::Args),
     /// What is expected of patients, from a registry's history: fit a curve, ask it, calibrate it.
     Curve(commands::curve::Args),
