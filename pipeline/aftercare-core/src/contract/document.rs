@@ -119,6 +119,8 @@ pub(super) struct LineRule {
     pub(super) component: Arc<str>,
     /// Where it is another than the rule's.
     pub(super) clause: Option<Arc<str>>,
+    /// Where it is not the rule's: a rule may have several lines of one component.
+    pub(super) cause: Option<Program>,
     pub(super) when: Option<Program>,
     pub(super) amount: Program,
     pub(super) payers: Payers,
@@ -142,6 +144,8 @@ pub(super) struct PayerRule {
     pub(super) role: Arc<str>,
     pub(super) payer: Program,
     pub(super) share: Program,
+    /// Where it is false, this payer's line is shown and not owed.
+    pub(super) owed: Option<Program>,
 }
 
 #[derive(Clone, Debug)]

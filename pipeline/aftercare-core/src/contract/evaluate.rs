@@ -31,6 +31,14 @@ enum Missing {
     Fault,
 }
 
+/// Who bears a part of a line.
+struct Bearer {
+    party: Party,
+    weight: Exact,
+    /// The part is owed, not only shown.
+    owes: bool,
+}
+
 /// How often an element may be looked at: more than the months of a life.
 const TIMES_MAX: i64 = 10_000;
 
@@ -322,15 +330,19 @@ impl<'c> Case<'c> {
             return Ok(());
         }
         let Some(at) = self.reached(line.at.as_ref(), at)? else { return Ok(()) };
+        let cause = &match &line.cause {
+            Some(cause) => self.text(cause)?,
+            None => cause.clone(),
+        };
         let amount = self.money(&line.amount)?.to_minor().ok_or(Missing::Fault)?;
+        let is_owed = self.holds(line.owed.as_ref())?;
         let parties = self.payers(&line.payers)?;
         let payee = Party { id: self.text(&line.payee)?, role: Some(line.payee_role.clone()) };
-        let kind = if self.holds(line.owed.as_ref())? { EntryKind::Line } else { EntryKind::Shown };
         let tag = match &line.tag {
             Some(tag) => Value::Text(self.text(tag)?),
             None => Value::Absent,
         };
-        let weights: Vec<Exact> = parties.iter().map(|(_, weight)| *weight).collect();
+        let weights: Vec<Exact> = parties.iter().map(|bearer| bearer.weight).collect();
         let amounts = Exact::at_one_scale(&weights).and_then(|weights| amount.split_by(&weights));
         let amounts = amounts.ok_or(Missing::Fault)?;
         let day = Value::Date(self.document.zone.day(at));
@@ -338,10 +350,11 @@ impl<'c> Case<'c> {
         let total = Value::Money(Exact::from_minor(amount));
         let head = [of, component, due, day];
         self.components.push(record(&TYPES.component, head.clone().into_iter().chain([total, tag.clone()])));
-        for ((payer, weight), part) in parties.into_iter().zip(amounts) {
+        for (Bearer { party: payer, weight, owes }, part) in parties.into_iter().zip(amounts) {
             if part == Minor(0) {
                 continue;
             }
+            let kind = if is_owed && owes { EntryKind::Line } else { EntryKind::Shown };
             let role = payer.role.clone().map_or(Value::Absent, Value::Text);
             let who = [Value::Text(payer.id.clone()), role, Value::Text(payee.id.clone())];
             let rest = [Value::Money(Exact::from_minor(part)), tag.clone()];
@@ -361,7 +374,7 @@ impl<'c> Case<'c> {
         Ok(())
     }
 
-    fn payers(&mut self, payers: &Payers) -> Looked<Vec<(Party, Exact)>> {
+    fn payers(&mut self, payers: &Payers) -> Looked<Vec<Bearer>> {
         let mut parties = Vec::new();
         match payers {
             Payers::Listed(listed) => {
@@ -369,7 +382,12 @@ impl<'c> Case<'c> {
                     let weight = self.number(&one.share)?;
                     if weight.signum() > 0 {
                         let id = self.text(&one.payer)?;
-                        parties.push((Party { id, role: Some(one.role.clone()) }, weight));
+                        let owes = self.holds(one.owed.as_ref())?;
+                        parties.push(Bearer {
+                            party: Party { id, role: Some(one.role.clone()) },
+                            weight,
+                            owes,
+                        });
                     }
                 }
             }
@@ -386,12 +404,12 @@ impl<'c> Case<'c> {
                         _ => None,
                     };
                     let party = Party { id: id.clone(), role };
-                    match parties.iter_mut().find(|(known, _)| *known == party) {
-                        Some((_, known)) => *known = known.plus(*weight).ok_or(Missing::Fault)?,
-                        None => parties.push((party, *weight)),
+                    match parties.iter_mut().find(|known| known.party == party) {
+                        Some(known) => known.weight = known.weight.plus(*weight).ok_or(Missing::Fault)?,
+                        None => parties.push(Bearer { party, weight: *weight, owes: true }),
                     }
                 }
-                parties.retain(|(_, weight)| weight.signum() > 0);
+                parties.retain(|bearer| bearer.weight.signum() > 0);
             }
         }
         if parties.is_empty() { Err(Missing::Absent(None)) } else { Ok(parties) }

@@ -322,6 +322,7 @@ impl Desk {
     fn line(&mut self, fields: &mut Fields<'_>) -> Option<LineRule> {
         let component = fields.required::<String>("component");
         let clause = fields.optional::<String>("clause").map(Arc::from);
+        let cause = self.optional(fields, "cause", &Type::Text);
         let when = self.optional(fields, "when", &Type::Bool);
         let amount = self.required(fields, "amount", &Type::Money);
         let listed = fields.tables("payers", |fields| {
@@ -332,7 +333,8 @@ impl Desk {
                 .as_ref()
                 .is_none_or(|share| matches!(share.ty(), Type::Int | Type::Decimal | Type::Money));
             fields.demand(is_weight, "share", "is no number");
-            Some(PayerRule { role: role?, payer: payer?, share: share? })
+            let owed = self.optional(fields, "owed", &Type::Bool);
+            Some(PayerRule { role: role?, payer: payer?, share: share?, owed })
         });
         let of = self.optional_any(fields, "payers_of");
         let has_parts = |ty: &Type| match ty {
@@ -354,6 +356,7 @@ impl Desk {
         Some(LineRule {
             component: component?.into(),
             clause,
+            cause,
             when,
             amount: amount?,
             payers,

@@ -68,7 +68,7 @@ macro_rules! shipped {
 }
 
 /// The documents that come with the program: kind, id, TOML text. Each is version 1 of its id.
-pub const SHIPPED: [(&str, &str, &str); 44] = shipped![
+pub const SHIPPED: [(&str, &str, &str); 46] = shipped![
     ALERT_POLICY "alert-policies" "ablation-alerts",
     ALERT_POLICY "alert-policies" "hip-alerts",
     ALERT_POLICY "alert-policies" "stent-alerts",
@@ -112,7 +112,9 @@ pub const SHIPPED: [(&str, &str, &str); 44] = shipped![
     CONTRACT "contracts" "screening-example",
     CONTRACT "contracts" "service-package-example",
     CONTRACT "contracts" "time-critical-example",
+    CONTRACT "contracts" "transplant-cover-example",
     CONTRACT "contracts" "warranty-example",
+    CONTRACT "contracts" "warranty-prepaid-example",
 ];
 
 /// Instruments whose numbers belong to a licence holder: id, TOML text without `[score]`. The holder's table is the

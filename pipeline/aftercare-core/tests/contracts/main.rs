@@ -4,7 +4,10 @@
 mod capitation;
 mod outcome;
 mod package;
+mod prepaid;
 mod shared;
 mod stage;
 mod told;
+mod transplant;
+mod transplant_steps;
 mod world;

@@ -1,7 +1,12 @@
 //! Facts to tell, built word by word.
 #![allow(dead_code, reason = "each kind of contract uses what it needs")]
 
-use aftercare_core::facts::{ClinicalFact, CommerceFact, EnrolmentFact, PayerPart, RecordStatus, Source};
+use std::sync::Arc;
+
+use aftercare_core::facts::{
+    ClinicalFact, CommerceFact, EnrolmentFact, PayerPart, RecordStatus, Source, VerdictFact,
+};
+use aftercare_core::patient::{OwnedAttribution, ScoreChange, ScoreStatus};
 use aftercare_core::time::Instant;
 use aftercare_core::zone::{Zone, day_of_date};
 
@@ -44,6 +49,8 @@ pub(crate) enum Said {
     Enrolment(EnrolmentFact<'static>),
     Clinical(ClinicalFact<'static>),
     Commerce(CommerceFact<'static>),
+    Review(VerdictFact<'static>),
+    Upload(Box<ScoreChange>),
 }
 
 impl Fact {
@@ -148,7 +155,7 @@ impl Fact {
         match &mut self.body {
             Said::Clinical(fact) => (fact.amount_minor, fact.currency) = (amount, currency),
             Said::Commerce(fact) => (fact.amount_minor, fact.currency) = (amount, currency),
-            Said::Enrolment(_) => panic!("an enrolment has no amount"),
+            _ => panic!("it has no amount"),
         }
         self
     }
@@ -159,6 +166,8 @@ impl Fact {
             Said::Clinical(fact) => fact.episode_id = Some(episode),
             Said::Commerce(fact) => fact.episode_id = Some(episode),
             Said::Enrolment(fact) => fact.episode_id = episode,
+            Said::Review(fact) => fact.episode_id = Some(episode),
+            Said::Upload(row) => row.episode_id = episode.into(),
         }
         self
     }
@@ -243,4 +252,67 @@ pub(crate) fn month_event(month: &str, code: &str, value: f64, unit: &str) -> Fa
 pub(crate) fn trade(id: &str, on: &str, kind: &str) -> Fact {
     let said = CommerceFact { kind: kept(kind), ..CommerceFact::default() };
     Fact::new(id, at(on), Said::Commerce(said))
+}
+
+/// An upload of the day with its index and what was expected, per cent.
+pub(crate) fn upload(id: &str, on: &str, index: f64, expected: f64) -> Fact {
+    let row = ScoreChange {
+        episode_id: "e-1".into(),
+        upload_id: id.into(),
+        upload_revision: 1,
+        instrument: "composite".into(),
+        instrument_version: 1,
+        value_set: "".into(),
+        status: ScoreStatus::Scored,
+        reason: None,
+        answered_at: at(on),
+        uploaded_at: at(on),
+        stored_at: at(on),
+        days_since_treatment: None,
+        respondent: "patient".into(),
+        score: None,
+        scales: Vec::new(),
+        baseline: None,
+        baseline_upload_id: None,
+        index: Some(index),
+        index_rule: None,
+        expected: Some(expected),
+        expected_sd: None,
+        expected_n: Some(212),
+        forecast: None,
+        forecast_sd: None,
+        level: None,
+        change_errors: None,
+        trend_errors: None,
+        cohort: None,
+        curve_edition: Some(Arc::from("coronary-stent/2025-01")),
+        change_mcid: None,
+        ewma: None,
+        mean_28d: None,
+        slope_56d: None,
+        uploads_done: 0,
+        uploads_due: 0,
+        attribution: OwnedAttribution::default(),
+        source: Source::Live,
+    };
+    Fact::new(id, at(on), Said::Upload(Box::new(row)))
+}
+
+/// A review of an upload by c-1 that is just service, ended on the day.
+pub(crate) fn review(upload: &str, on: &str) -> Fact {
+    let said = VerdictFact {
+        clinician_id: "c-1",
+        session_revision: 1,
+        episode_id: Some("e-1"),
+        upload_id: Some(kept(upload)),
+        ended_at: at(on),
+        service: true,
+        reasons: Vec::new(),
+        duration_ms: 30_000,
+        interactions: 3,
+        sections_read: 2,
+        burst_patients: 1,
+        rule: "default@1",
+    };
+    Fact::new(&format!("se-{upload}"), at(on), Said::Review(said))
 }

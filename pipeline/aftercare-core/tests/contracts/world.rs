@@ -77,6 +77,8 @@ impl World {
             Said::Enrolment(said) => (InputKind::Enrolment, Body::Enrolment(said)),
             Said::Clinical(said) => (InputKind::ClinicalEvent, Body::Clinical(said)),
             Said::Commerce(said) => (InputKind::CommerceEvent, Body::Commerce(said)),
+            Said::Review(said) => (InputKind::SessionVerdict, Body::Verdict(said)),
+            Said::Upload(row) => return book.judge(&row),
         };
         let head = RecordHead {
             kind,
@@ -189,6 +191,12 @@ impl World {
             .filter(|(_, sum)| *sum != Minor(0))
             .map(|(month, sum)| (month, sum.text(2)))
             .collect()
+    }
+
+    /// Total of what is shown and not owed, of a payer.
+    pub(crate) fn shown(&self, payer: &str) -> String {
+        let own = self.of_kind(EntryKind::Shown).filter(|entry| entry.payer.as_deref() == Some(payer));
+        own.map(|entry| entry.amount).sum::<Minor>().text(2)
     }
 
     /// Total of the lines that a payer has.

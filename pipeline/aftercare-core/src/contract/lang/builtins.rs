@@ -106,6 +106,24 @@ pub(super) fn distinct(frame: &mut Frame<'_>, arguments: &[Value]) -> Answer {
     Ok(Value::list(found))
 }
 
+pub(super) fn sorted(frame: &mut Frame<'_>, arguments: &[Value]) -> Answer {
+    let [Value::List(elements), Value::List(keys)] = arguments else { return Err(Fault::Mistyped) };
+    if elements.len() != keys.len() || keys.iter().any(Value::is_absent) {
+        return Ok(Value::Absent);
+    }
+    // comparisons of a sort: its length times the binary digits of its length
+    let digits = usize::try_from(usize::BITS - keys.len().leading_zeros()).or(Err(Fault::TooLong))?;
+    let comparisons = keys.len().checked_mul(digits).ok_or(Fault::TooLong)?;
+    frame.spend(comparisons)?;
+    // keys have one type, so that any two can be compared if each can with the first
+    if let Some(first) = keys.first() {
+        keys.iter().try_for_each(|key| compared(first, key).map(|_| ()))?;
+    }
+    let mut sorted: Vec<(&Value, &Value)> = keys.iter().zip(elements.iter()).collect();
+    sorted.sort_by(|(left, _), (right, _)| compared(left, right).unwrap_or(std::cmp::Ordering::Equal));
+    Ok(Value::list(sorted.into_iter().map(|(_, element)| element.clone())))
+}
+
 pub(super) fn range(frame: &mut Frame<'_>, arguments: &[Value]) -> Answer {
     let (from, to) = ints(arguments)?;
     let length = usize::try_from(to.saturating_sub(from).max(0)).or(Err(Fault::TooLong))?;

@@ -120,6 +120,11 @@ const FUNCTIONS: &[(&str, &str, Run)] = &[
     ("mean(list(decimal)) -> decimal", "the mean to 6 places, half to even; absent as lowest", run::mean),
     ("mean(list(money)) -> money", "the mean to 6 places of the minor unit, half to even", run::mean),
     ("distinct(list(S)) -> list(S)", "each value once, where it first stands", run::distinct),
+    (
+        "sorted(list(T), list(O)) -> list(T)",
+        "the elements in the rising order of their keys, which stand in the second list; equal keys keep their order; absent with an absent key, or where not every element has a key",
+        run::sorted,
+    ),
     ("range(int, int) -> list(int)", "the whole numbers from the first on, below the second", run::range),
     // numbers
     ("min(O, O) -> O", "the lower of two", run::min),
