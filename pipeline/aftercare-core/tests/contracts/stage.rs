@@ -159,7 +159,7 @@ fn quiet_months_cost_less() {
         let amount = |n: i32| world.sum(|entry| entry.entry_id.contains(&format!("/month-{n:03}/")));
         [25, 26, 31, 32].map(amount)
     };
-    assert_eq!(year(&[clean.clone()]), ["12000.00", "8000.00", "8000.00", "12000.00"]);
+    assert_eq!(year(std::slice::from_ref(&clean)), ["12000.00", "8000.00", "8000.00", "12000.00"]);
     // no test at all, a positive one, a progression
     assert_eq!(year(&[])[1..3], ["12000.00", "12000.00"]);
     assert_eq!(
