@@ -31,7 +31,7 @@ const fn connector(name: &'static str, place: &'static str) -> Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        pure: Some(&["jiff", "libm", "serde", "smallvec", "thiserror", "toml", "xxhash-rust"]),
+        pure: Some(&["cel", "jiff", "libm", "serde", "smallvec", "thiserror", "toml", "xxhash-rust"]),
         ..rule("aftercare-core", "pipeline/aftercare-core", &[])
     },
     Rule {
