@@ -5,6 +5,7 @@
 mod audit;
 mod billing;
 mod crash;
+mod documents;
 mod facts;
 mod insert;
 mod ledger;

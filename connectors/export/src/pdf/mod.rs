@@ -1,6 +1,7 @@
 //! Letters as PDF: letterhead, a summary, lines in groups, a total on each page that the next one carries on.
 
 mod font;
+mod grey;
 mod layout;
 mod write;
 
@@ -78,7 +79,7 @@ pub struct Row {
     pub counted: bool,
 }
 
-/// The letter as PDF/A-2u: fonts embedded, every character can be copied, no colour but calibrated grey.
+/// The letter as PDF/A-2u: fonts embedded, every character can be copied, no colour but grey with a profile.
 ///
 /// # Errors
 /// When a character has no glyph, or a sum is beyond an `i64`.

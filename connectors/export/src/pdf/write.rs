@@ -5,15 +5,16 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
+use pdf_writer::writers::ColorSpace;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 use sha2::{Digest, Sha256};
 
-use super::Letter;
 use super::font::{Fonts, Typeface, Weight};
 use super::layout::{HEIGHT, Mark, Page, WIDTH};
+use super::{Letter, grey};
 use crate::ExportError;
 
-/// One colour space: calibrated grey, so that no device's profile is needed.
+/// One colour space: grey with a profile, so that it depends on no device.
 const GREY: Name<'static> = Name(b"G");
 const IDENTITY: SystemInfo<'static> =
     SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
@@ -24,7 +25,7 @@ pub(super) fn document(letter: &Letter, pages: &[Page], fonts: &mut Fonts) -> Re
     let mut pdf = Pdf::new();
     pdf.set_version(1, 7);
     pdf.set_binary_marker(&[0xE2, 0xE3, 0xCF, 0xD3]);
-    let [catalog, tree, info, metadata] = [1, 2, 3, 4].map(Ref::new);
+    let [catalog, tree, info, metadata, profile] = [1, 2, 3, 4, 15].map(Ref::new);
     let page_ref = |at: i32| Ref::new(FIRST + 2 * at);
     let count = i32::try_from(pages.len()).map_err(ExportError::format("PDF"))?;
     let mut digest = Sha256::new();
@@ -35,13 +36,18 @@ pub(super) fn document(letter: &Letter, pages: &[Page], fonts: &mut Fonts) -> Re
         let mut page = pdf.page(page_ref(at));
         page.media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).parent(tree).contents(content_ref);
         let mut resources = page.resources();
-        resources.color_spaces().insert(GREY).start::<pdf_writer::writers::ColorSpace<'_>>().d65_gray();
+        resources.color_spaces().insert(GREY).start::<ColorSpace<'_>>().icc_based(profile);
         resources.fonts().pair(name(Weight::Regular), Ref::new(5)).pair(name(Weight::Bold), Ref::new(10));
         resources.finish();
         page.finish();
         pdf.stream(content_ref, &zipped(&content)?).filter(Filter::FlateDecode);
     }
     pdf.pages(tree).kids((0..count).map(page_ref)).count(count);
+    let grey = zipped(&grey::profile())?;
+    let mut stream = pdf.icc_profile(profile, &grey);
+    stream.n(1).alternate().device_gray();
+    stream.filter(Filter::FlateDecode);
+    stream.finish();
     embed(&mut pdf, 5, "NotoSansSC-Regular", &fonts.regular)?;
     embed(&mut pdf, 10, "NotoSansSC-Bold", &fonts.bold)?;
     let title = format!("{} {}", letter.title, letter.number);

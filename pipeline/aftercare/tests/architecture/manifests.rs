@@ -55,6 +55,7 @@ const RULES: &[Rule] = &[
     connector("aftercare-kafka", "connectors/kafka"),
     connector("aftercare-clickhouse", "connectors/clickhouse"),
     connector("aftercare-gateway", "connectors/gateway"),
+    rule("aftercare-export", "connectors/export", &[]),
     rule("aftercare-notify", "connectors/notify", &[]),
     rule("aftercare-embedded", "connectors/embedded", &[]),
     rule(
@@ -64,6 +65,7 @@ const RULES: &[Rule] = &[
             "aftercare-clickhouse",
             "aftercare-core",
             "aftercare-embedded",
+            "aftercare-export",
             "aftercare-gateway",
             "aftercare-kafka",
             "aftercare-notify",
