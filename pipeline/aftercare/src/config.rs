@@ -1,9 +1,9 @@
 //! Configuration: a TOML file, environment over it, all problems listed at once, secrets never shown.
 
 mod http;
+mod invoice;
 mod notify;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use aftercare_kafka::Cluster;
 use aftercare_runtime::config::{Limits, TaskConfig, Ticks};
 use aftercare_stream::changelog::RoundPolicy;
 pub(crate) use http::Http;
+pub(crate) use invoice::{Invoice, Organisation};
 pub(crate) use notify::Notify;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -46,17 +47,6 @@ impl Default for Billing {
     fn default() -> Self {
         Self { grace_days: 5 }
     }
-}
-
-/// `[invoice]`: the letterhead of bills for readers.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(default)]
-pub(crate) struct Invoice {
-    /// Who sends it: name and address, line by line.
-    pub(crate) issuer: Vec<String>,
-    /// By manufacturer name and address; who is not here is called by its id.
-    pub(crate) recipients: BTreeMap<String, Vec<String>>,
 }
 
 /// `[kafka]`
@@ -265,6 +255,7 @@ impl Config {
         demand(self.sink.rows_max > 0, "sink.rows_max must be above 0".into());
         self.notify.validate(&mut demand);
         self.http.validate(&mut demand);
+        self.invoice.validate(&mut demand);
     }
 
     /// The Kafka cluster.
