@@ -134,7 +134,10 @@ impl Invoice {
             format!("invoice.vat.category: {category:?} is none of S, Z, E, AE, K, G, O"),
         );
         let untaxed = self.vat.percent_hundredths() == Some(0);
-        demand(untaxed || category == "S", "invoice.vat: a percentage above 0 goes with category S only".into());
+        demand(
+            untaxed || category == "S",
+            "invoice.vat: a percentage above 0 goes with category S only".into(),
+        );
     }
 
     /// The zone of days.

@@ -2,6 +2,7 @@
 
 mod close;
 mod explain;
+mod export;
 mod invoice;
 mod page;
 mod patience;
@@ -14,7 +15,6 @@ mod totals;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
 
 use aftercare_clickhouse::{BillEntry, ContractMonth, Store};
 use aftercare_core::documents::Library;
@@ -59,8 +59,8 @@ enum Action {
     Close(close::Args),
     /// Show whether a month adds up: received = billed + refused + copies; lines = what stands; debits = credits.
     Reconcile(Which),
-    /// Write a manufacturer's invoice of a month: every line with what it rests on, and totals.
-    Export(Export),
+    /// Write the documents of a month: invoices, statements, the journal, provisions.
+    Export(export::Args),
     /// Say in words and figures how an entry came about, from what is stored with it; or list a patient's month.
     Explain(explain::Args),
 }
@@ -73,28 +73,6 @@ struct Which {
     /// Only this contract.
     #[arg(long)]
     contract: Option<String>,
-}
-
-#[derive(clap::Args)]
-struct Export {
-    /// The month, such as 2026-01.
-    #[arg(long)]
-    month: String,
-    /// The manufacturer.
-    #[arg(long)]
-    manufacturer: String,
-    /// csv for a program, html for a reader (one page, to print and to file).
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
-    format: Format,
-    /// Write to this file instead of the terminal.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy)]
-enum Format {
-    Csv,
-    Html,
 }
 
 pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<Outcome> {
@@ -189,16 +167,20 @@ impl<'a> Bills<'a> {
         Ok(calendar)
     }
 
-    fn export(&self, export: &Export, letter: &Invoice) -> anyhow::Result<Outcome> {
+    fn export(&self, export: &export::Args, letter: &Invoice) -> anyhow::Result<Outcome> {
+        let Some(manufacturer) = export.manufacturer.as_deref() else {
+            return self.export_documents(export, letter);
+        };
         check_month(&export.month)?;
-        let (month, manufacturer) = (&*export.month, &*export.manufacturer);
+        let month = &*export.month;
         let booked = self.runtime.block_on(self.store.booked(month, Some(manufacturer)))?;
         let bytes = match export.format {
-            Format::Csv => invoice::csv(month, manufacturer, &booked)?,
-            Format::Html => {
+            export::Format::Csv => invoice::csv(month, manufacturer, &booked)?,
+            export::Format::Html => {
                 let closings = &self.closings(month, &booked)?;
                 page::html(&page::Head { month, manufacturer, letter, closings }, &booked).into_bytes()
             }
+            _ => bail!("--manufacturer goes with csv or html; --party with every format"),
         };
         match &export.out {
             None => print(format_args!("{}", String::from_utf8(bytes)?.trim_end())),
