@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "bill/export.rs"]
+mod export;
 #[path = "support/sql.rs"]
 mod sql;
 #[allow(dead_code, reason = "each test uses its part")]
@@ -62,7 +64,7 @@ fn bill(stack: &Stack, args: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_manufacturer_s_month_is_billed_closed_and_explained() {
-    let stack = Stack::start(PARTITIONS, LETTERHEAD);
+    let stack = Stack::start(PARTITIONS, &format!("{LETTERHEAD}{}", export::PARTIES));
     let mut serve = stack.serve("serve", &[("AFTERCARE_LOG", "info,aftercare=debug")]);
     write_world(&stack);
     let settled = stack.run(&["audit", "--wait", "120", "--deep"]);
@@ -88,16 +90,21 @@ fn a_manufacturer_s_month_is_billed_closed_and_explained() {
     it_is_exported_twice_the_same(&stack, &which, lines, &total);
     its_entries_explain_themselves(&stack, manufacturer, month);
 
+    export::an_open_month_gives_drafts(&stack, month);
+    export::the_books_of_the_open_month_balance(&stack);
+
     it_is_refused_while_something_is_wrong(&stack, month);
     it_is_closed_though_killed_and_run_twice_at_once(&stack, month);
     let (code, closed) = bill(&stack, &[&["run"][..], &which].concat());
     assert!(code == 0 && closed.contains("warranty-example: closed, all 2 tasks have answered"), "{closed}");
     assert!(closed.contains(&total), "{closed}");
     it_is_exported_twice_the_same(&stack, &which, lines, &total);
+    export::a_closed_month_is_exported(&stack, month, manufacturer);
     what_came_in_is_accounted_for(&stack);
     a_population_is_settled(&stack);
     let settled = stack.run(&["audit", "--wait", "60", "--deep"]);
     assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stdout));
+    export::a_payer_in_the_eu_gets_ubl(&stack, month, manufacturer);
     let pages = ["/metrics", "/readyz"].map(|path| serve.get(path).unwrap().1);
     assert!(serve.stop(Duration::from_secs(15)).success(), "{}", serve.log_tail());
     let log = std::fs::read_to_string(stack.folder().join("serve.log")).unwrap();

@@ -141,7 +141,7 @@ impl Flow<'_> {
             }
         }
         let mut beside = TOP + 6.0;
-        self.text((middle, beside), 17.0, Weight::Bold, &letter.title);
+        self.text((middle, beside), 15.0, Weight::Bold, &letter.title);
         if !letter.mark.is_empty() {
             beside += 18.0;
             self.text((middle, beside), 11.0, Weight::Bold, &letter.mark);
