@@ -69,9 +69,12 @@ pub struct DocumentLine<'a> {
     pub reason: Option<&'a str>,
     /// Entry that it reverses or replaces.
     pub reverses: Option<&'a str>,
-    /// Name, value, unit, record id, record revision of what it rests on.
-    pub evidence: Vec<(&'a str, &'a str, &'a str, Option<&'a str>, Option<i32>)>,
+    /// What it rests on.
+    pub evidence: Vec<DocumentEvidence<'a>>,
 }
+
+/// Name, value, unit, record id, record revision.
+pub type DocumentEvidence<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<i32>);
 
 /// Lines one after the other, in the order party, patient, component id, entry id.
 pub struct DocumentLines {

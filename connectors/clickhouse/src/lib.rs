@@ -38,7 +38,7 @@ pub use care_report::{AlertState, Curve, CurvePoint};
 pub use config::{Config, DEFAULT_DATABASE};
 pub use console::{PageView, PatientOwner};
 pub use coverage::{CoverageRow, Inserted, InsertedPartitions, Run};
-pub use documents::{BilledContract, DocumentLine, DocumentLines, Reserve, Side};
+pub use documents::{BilledContract, DocumentEvidence, DocumentLine, DocumentLines, Reserve, Side};
 pub use error::{Fault, Retry, StoreError};
 pub use facts::{ClinicalEventRow, CommerceEventRow, EnrolmentRow, FactCheck, Place};
 pub use ledger::{BillEntry, BillEvidence};

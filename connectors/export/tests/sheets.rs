@@ -95,7 +95,7 @@ fn parquet_holds_exact_amounts_and_days() {
     let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
     let row = |party: &str, day: &str, slot: i64, kind: &str, amount: &str, currency: &str| {
         format!(
-            "{{party: {party:?}, day: {day}, slot: {slot}, ratio: 1.077178, kind: \"{kind}\", amount: {amount}, \
+            "{{party: \"{party}\", day: {day}, slot: {slot}, ratio: 1.077178, kind: \"{kind}\", amount: {amount}, \
              currency: \"{currency}\"}}"
         )
     };
