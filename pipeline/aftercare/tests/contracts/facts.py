@@ -244,22 +244,7 @@ def doses(patient):
         days = [month, month + timedelta(rng.randrange(28)), months_after(month, 1) - timedelta(1)]
         for metric, total in (("doses_due", due), ("doses_taken", taken)):
             for at, value in zip(days, [total // 2, total - total // 2]):
-                at = patient.instant(at)
-                said = {
-                    "metric": metric,
-                    "value": value,
-                    "unit": "{doses}",
-                    "measured_at": at,
-                    "device": "dev-2",
-                }
-                patient.facts.append(
-                    {
-                        "stream": "wearable-readings",
-                        "stored_at": patient.delayed(at),
-                        "patient_id": patient.name,
-                        **said,
-                    }
-                )
+                patient.reading(metric, patient.instant(at), value, "{doses}")
     for _ in range(rng.choice([0, 1, 3])):
         at = patient.instant(patient.any_day(18))
         item = rng.choice(["premium", "check_up", "rehabilitation"])
@@ -390,11 +375,29 @@ def lifestyle(patient):
     patient.cost(patient.near(patient.start, 0, 10, 60), amount, "lifestyle")
 
 
+def co_insurance(patient):
+    """Years of home blood pressures about the limits, in which a month may lack some."""
+    rng = patient.rng
+    patient.enrolment(treated_at=patient.instant(patient.start), organisation="org-east")
+    for year in rng.choice([[2025], [2024, 2025]]):
+        systolic, diastolic = rng.choice([120, 139, 139, 139, 140]), rng.choice([80, 89, 89, 89, 90])
+        poor = rng.randrange(14)
+        for month in range(1, 13):
+            first = date(year, month, 1)
+            days = [first, months_after(first, 1) - timedelta(1), first + timedelta(rng.randrange(28)), first]
+            for day in days[: rng.randrange(4) if month == poor else rng.choice([3, 3, 4])]:
+                at = patient.instant(day)
+                off = rng.choice([0, 0, 0, 0.5, -0.5, 0.4, -0.3])
+                patient.reading("systolic_pressure", at, systolic + off, "mm[Hg]")
+                patient.reading("diastolic_pressure", at, diastolic + off, "mm[Hg]")
+
+
 KINDS = {
     "warranty-example": warranty,
     "transplant-cover-example": transplant,
     "car-t-example": car_t,
     "drug-refund-example": drug_refund,
+    "co-insurance-example": co_insurance,
     "dynamic-example": dynamic,
     "lifestyle-example": lifestyle,
 }

@@ -127,7 +127,7 @@ class Case:
         return any(event.on() <= day for event in self.events("death"))
 
     def months(self, metric):
-        """Readings of a metric by calendar month, each with its day. A month is known once its last one is."""
+        """Readings of a metric by calendar month, each with its day."""
         found = defaultdict(list)
         for fact in self.facts:
             if fact.stream == "wearable-readings" and fact.metric == metric:
@@ -137,20 +137,13 @@ class Case:
 
 def known(facts, moment):
     """The cases of a file by what of it was stored before place `moment.place`, on the day `moment.today`."""
-    newest, readings = {}, defaultdict(list)
-    for fact in facts[: moment.place]:
-        if fact.stream != "wearable-readings":
-            key = (fact.stream, fact.id)
-            if key not in newest or newest[key].revision < fact.revision:
-                newest[key] = fact
+    newest, facts = {}, facts[: moment.place]
     for fact in facts:
-        if fact.stream == "wearable-readings":
-            readings[fact.patient, fact.metric, month_of(fact.on("measured_at"))].append(fact)
-    facts = [fact for fact in newest.values() if not fact.withdrawn]
-    for month in readings.values():
-        if month[-1].place < moment.place:
-            facts.extend(month)
-    return cases(facts, moment.today)
+        key = (fact.stream, fact.id)
+        if fact.id is not None and (key not in newest or newest[key].revision < fact.revision):
+            newest[key] = fact
+    readings = [fact for fact in facts if fact.stream == "wearable-readings"]
+    yield from cases([*readings, *(fact for fact in newest.values() if not fact.withdrawn)], moment.today)
 
 
 def cases(facts, today):

@@ -104,6 +104,11 @@ class Patient:
         }
         return self.put("enrolments", at, fact, at)
 
+    def reading(self, metric, at, value, unit):
+        said = {"metric": metric, "value": value, "unit": unit, "measured_at": at, "device": "dev-2"}
+        fact = {"stream": "wearable-readings", "stored_at": self.delayed(at), "patient_id": self.name, **said}
+        self.facts.append(fact)
+
     def event(self, kind, day, at=None, **said):
         at = self.instant(day) if at is None else at
         fact = {

@@ -120,6 +120,15 @@ DRUG_REFUND = [
     ("and start <= invoice", "and start < invoice"),
     ('invoice.cost_category == "drug" and', ""),
 ]
+CO_INSURANCE = [
+    (">= PRESSURE_DAYS", "> PRESSURE_DAYS"),
+    ("len({day for day, _ in values})", "len(values)"),
+    ("/ len(values)) < under", "/ len(values)) <= under"),
+    ("for values, under in month", "for values, under in month[:1]"),
+    ("range(1, 13)", "range(1, 12)"),
+    ("CONTROL_POINTS if in_control else MEASURED_POINTS if measured", "MEASURED_POINTS if measured"),
+    ("date(year + 1, 1, 1)", "date(year, 12, 31)"),
+]
 DYNAMIC = [
     ("fee.on() <= judged", "fee.on() < judged"),
     ("case.last(markers, start)", "case.last(markers, start - timedelta(1))"),
@@ -165,6 +174,7 @@ RULES = [
     ("transplant-cover-example", transplant, "components", TRANSPLANT),
     ("car-t-example", shared, "car_t", CAR_T),
     ("drug-refund-example", shared, "drug_refund", DRUG_REFUND),
+    ("co-insurance-example", shared, "co_insurance", CO_INSURANCE),
     ("dynamic-example", shared, "dynamic", DYNAMIC),
     ("lifestyle-example", shared, "lifestyle", LIFESTYLE),
 ]

@@ -22,6 +22,7 @@ CONTRACTS = {
     "transplant-cover-example": transplant.components,
     "car-t-example": shared.car_t,
     "drug-refund-example": shared.drug_refund,
+    "co-insurance-example": shared.co_insurance,
     "dynamic-example": shared.dynamic,
     "lifestyle-example": shared.lifestyle,
 }

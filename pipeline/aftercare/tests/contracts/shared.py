@@ -1,6 +1,6 @@
 """Shared contracts: CAR-T, refund of a drug, top-ups that follow a marker, lifestyle work, co-insurance."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
 from component import Component
@@ -149,6 +149,13 @@ def stepped(name, fee, on, factor):
     """A fee, and the adjustment that a step makes of it."""
     yield Component(f"{name}_fee", on, fee.amount_minor, [(INSURER, 1)], fee.provider)
     yield Component(f"{name}_adjustment", on, fee.amount_minor * (factor - 1), [(INSURER, 1)], fee.provider)
+
+
+def co_insurance(case):
+    """Points off, as if each were a minor unit, on the first day of their year."""
+    for year in range(case.treated.year, case.today.year) if case.treated else []:
+        points = co_insurance_points(case, year)
+        yield Component("points", date(year + 1, 1, 1), -points, [(INSURER, 1)], "patient")
 
 
 def co_insurance_points(case, year):
