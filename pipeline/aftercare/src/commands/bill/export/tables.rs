@@ -176,7 +176,7 @@ pub(super) static PAYEES: Table = Table {
 pub(super) static PATIENTS: Table = Table {
     name: "statement-patients",
     title: "Statements of patients",
-    about: "What patients owe and are owed: a row per line, by patient, component. A patient whose data were erased has the empty name `erased`",
+    about: "What patients owe and are owed: a row per line, by patient, component. Patients whose data were erased are together under `erased`",
     fields: &[
         MONTH,
         party("Pseudonym of the patient; `erased` after erasure"),
