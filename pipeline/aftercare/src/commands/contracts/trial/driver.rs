@@ -136,7 +136,10 @@ impl Run<'_, '_> {
         if self.trial.every_change {
             self.wait(case, moment.at.stored_at, moment, &mut entries);
         }
-        self.issue(case, moment.at.stored_at, moment, &mut entries);
+        // a pool is looked at once it is settled
+        if self.trial.every_change || !LedgerBook::is_pool_id(&case.id) {
+            self.issue(case, moment.at.stored_at, moment, &mut entries);
+        }
         self.hand_on(case, &entries);
     }
 

@@ -5,6 +5,8 @@ mod compare;
 mod driver;
 mod lines;
 mod months;
+#[cfg(test)]
+mod properties;
 mod scored;
 mod sessions;
 mod summary;

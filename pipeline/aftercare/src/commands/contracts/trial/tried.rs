@@ -30,16 +30,26 @@ impl Tried {
     /// # Errors
     /// There is none, a file can't be read; or every problem of the documents.
     pub(super) fn load(contract: &str, versions: &[PathBuf]) -> anyhow::Result<Tried> {
+        let read = |path: &PathBuf| Ok((path.display().to_string(), read(path)?));
+        let versions: Vec<(String, String)> = versions.iter().map(read).collect::<anyhow::Result<_>>()?;
+        Tried::of(contract, &text(contract)?, &versions)
+    }
+
+    /// The contract of that text, and further versions of it, each with its name for messages.
+    ///
+    /// # Errors
+    /// Every problem of the documents.
+    pub(super) fn of(named: &str, text: &str, versions: &[(String, String)]) -> anyhow::Result<Tried> {
         let mut library = Library::default();
         for (kind, id, text) in SHIPPED.iter().filter(|(kind, ..)| *kind != CONTRACT) {
             add(&mut library, kind, id, 1, text).context("a document that comes with the program")?;
         }
-        let first = add_contract(&mut library, contract, &text(contract)?)?;
+        let first = add_contract(&mut library, named, text)?;
         let (mut numbers, mut has_pools) = (vec![first.version], first.has_pools());
-        for path in versions {
-            let further = add_contract(&mut library, &path.display().to_string(), &read(path)?)?;
+        for (named, text) in versions {
+            let further = add_contract(&mut library, named, text)?;
             if further.id != first.id {
-                bail!("{} is no version of {}, but of {}", path.display(), first.id, further.id);
+                bail!("{named} is no version of {}, but of {}", first.id, further.id);
             }
             numbers.push(further.version);
             has_pools |= further.has_pools();
