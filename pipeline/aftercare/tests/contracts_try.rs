@@ -72,6 +72,19 @@ fn every_worked_example_has_the_lines_that_stand_beside_it() {
     }
 }
 
+#[test]
+fn the_example_of_the_documentation_is_as_printed() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/contract-facts.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = |begin: &str| page.split(begin).nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let facts = folder.path().join("facts.jsonl");
+    std::fs::write(&facts, block("```json\n")).unwrap();
+    let mut found = rows(&tried("warranty-example", facts.to_str().unwrap(), &[]).stdout);
+    found.iter_mut().for_each(|row| drop(row.remove("evidence")));
+    assert_eq!(found, rows(block("```\ndate,").replacen("service", "date,service", 1).as_bytes()));
+}
+
 /// What is owed of each component between two parties, by month of service and of booking, in minor units.
 fn nets(csv: &[u8]) -> BTreeMap<Vec<String>, i64> {
     let key = ["service_period", "booking_period", "patient", "component", "payer", "payee", "currency"];
