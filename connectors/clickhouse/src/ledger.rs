@@ -150,14 +150,18 @@ impl Store {
     }
 
     /// What of a patient is booked in a month (as `2026-01`), but postings and what is only counted: lines, what is
-    /// shown, held or to be done, by the time of what triggered it, then id.
+    /// shown or to be done, and what is held as it stands; by the time of what triggered it, then id.
     ///
     /// # Errors
     /// What the server said.
     pub async fn patient_month(&self, patient_id: &str, month: &str) -> Result<Vec<BillEntry>, StoreError> {
+        let own = "patient_id = {patient: String} AND booking_period = {month: String}";
         let sql = format!(
-            "{COLUMNS} WHERE patient_id = {{patient: String}} AND booking_period = {{month: String}} \
-             AND l.kind IN ('line', 'shown', 'held', 'notice') ORDER BY triggered_at, entry_id"
+            "{COLUMNS} WHERE {own} AND (l.kind IN ('line', 'shown', 'notice') \
+             OR l.kind = 'held' AND reason NOT IN ('settled', 'withdrawn') AND entry_id NOT IN \
+             (SELECT assumeNotNull(reverses) FROM ledger \
+             WHERE patient_id = {{patient: String}} AND kind = 'held' AND reverses IS NOT NULL)) \
+             ORDER BY triggered_at, entry_id"
         );
         let query = self.client.query_raw(&sql).param("patient", patient_id).param("month", month);
         self.timed("read a patient's month", query.fetch_all::<BillEntry>()).await

@@ -24,7 +24,7 @@ const BURSTS: &str = "SELECT reviewer_id AS clinician_id, count() AS sessions, m
      GROUP BY reviewer_id ORDER BY reviewer_id";
 
 const MONTHS: &str = "SELECT DISTINCT formatDateTime(uploaded_at, '%Y-%m', 'UTC') AS month FROM scores \
-     WHERE days_since_treatment >= 0 \
+     WHERE days_since_treatment >= 0 AND source != 'import' \
      AND ({all_teams: Bool} OR has({teams: Array(String)}, ifNull(toString(care_team), ''))) \
      ORDER BY month DESC LIMIT 120";
 

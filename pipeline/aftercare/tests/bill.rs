@@ -360,7 +360,8 @@ fn its_entries_explain_themselves(stack: &Stack, manufacturer: &str, month: &str
         stack,
         &format!(
             "SELECT count() FROM ledger FINAL WHERE patient_id = '{}' AND booking_period = '{month}' \
-             AND kind IN ('line', 'held') FORMAT TSV",
+             AND (kind = 'line' OR kind = 'held' AND reason NOT IN ('settled', 'withdrawn') AND entry_id NOT IN \
+             (SELECT assumeNotNull(reverses) FROM ledger WHERE kind = 'held' AND reverses IS NOT NULL)) FORMAT TSV",
             patient.trim()
         ),
     );

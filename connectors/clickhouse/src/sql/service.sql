@@ -1,5 +1,5 @@
 -- {select} is what is asked of `judged`.
--- What became of every upload that arrived in a month (UTC): whether its review was real service, and what the ledger says.
+-- What became of every upload, but imported history, that arrived in a month (UTC): whether its review was real service, and what the ledger says.
 -- A line or what is held names the upload as a record that it rests on. The review of an upload may be billed a month later.
 WITH
 uploads AS
@@ -13,7 +13,7 @@ uploads AS
         max(uploaded_at) AS uploaded
     FROM scores_current
     WHERE uploaded_at >= toDateTime64({from: String}, 3, 'UTC') AND uploaded_at < addMonths(toDateTime64({from: String}, 3, 'UTC'), 1)
-        AND days_since_treatment >= 0 AND ({all_teams: Bool} OR has({teams: Array(String)}, ifNull(toString(care_team), '')))
+        AND days_since_treatment >= 0 AND source != 'import' AND ({all_teams: Bool} OR has({teams: Array(String)}, ifNull(toString(care_team), '')))
     GROUP BY patient_id, upload_id
 ),
 own AS

@@ -343,6 +343,8 @@ impl<'c> Case<'c> {
             None => Value::Absent,
         };
         let weights: Vec<Exact> = parties.iter().map(|bearer| bearer.weight).collect();
+        let whole = weights.iter().try_fold(Exact::ZERO, |sum, weight| sum.plus(*weight));
+        let whole = whole.ok_or(Missing::Fault)?;
         let amounts = Exact::at_one_scale(&weights).and_then(|weights| amount.split_by(&weights));
         let amounts = amounts.ok_or(Missing::Fault)?;
         let day = Value::Date(self.document.zone.day(at));
@@ -367,7 +369,7 @@ impl<'c> Case<'c> {
                 payee: Some(payee.clone()),
                 amount: part,
                 total: Some(amount),
-                share: Some(Value::Decimal(weight)),
+                share: Some((weight, whole)),
                 ..self.target(number, cause.clone(), at, names)
             });
         }

@@ -1,11 +1,9 @@
 //! What an entry rests on, written into it, so that an old bill explains itself when its inputs are gone.
 
-use std::sync::Arc;
-
 use super::document::{ContractDocument, Part, Rule, Sentence};
 use super::entry::{EntryKind, Evidence};
 use super::evaluate::Case;
-use super::lang::{Frame, Value};
+use super::lang::{Exact, Frame, Value};
 use super::target::Target;
 
 /// Evidence and sentences of one target.
@@ -38,13 +36,12 @@ pub(super) fn of(
     if let Some(total) = target.total {
         evidence.push(plain("component", total.text(decimals)));
     }
-    if let Some(Value::Decimal(share)) = &target.share {
-        evidence.push(Evidence {
-            name: Arc::from("share"),
-            value: share.to_string(),
-            unit: "1".into(),
-            record: None,
-        });
+    if let Some((share, whole)) = target.share {
+        let number = |value: Exact| Evidence { unit: "1".into(), ..plain("", value.to_string()) };
+        evidence.push(Evidence { name: "share".into(), ..number(share) });
+        if whole != Exact::whole(1) {
+            evidence.push(Evidence { name: "share_of".into(), ..number(whole) });
+        }
     }
     let said = match target.kind {
         EntryKind::Measure => Vec::new(),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::entry::EntryKind;
-use super::lang::{Slot, Value};
+use super::lang::{Exact, Slot, Value};
 use crate::facts::Source;
 use crate::money::Minor;
 use crate::time::Instant;
@@ -27,8 +27,8 @@ pub(super) struct Target {
     pub(super) why: Option<Arc<str>>,
     /// The component before it was split.
     pub(super) total: Option<Minor>,
-    /// The payer's weight in the split.
-    pub(super) share: Option<Value>,
+    /// The payer's weight in the split, and that of all payers.
+    pub(super) share: Option<(Exact, Exact)>,
     /// What the rule's names stood for.
     pub(super) names: Rc<[(Slot, Value)]>,
     pub(super) source: Source,

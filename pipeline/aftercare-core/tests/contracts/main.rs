@@ -6,6 +6,7 @@ mod outcome;
 mod package;
 mod prepaid;
 mod shared;
+mod shares;
 mod stage;
 mod told;
 mod transplant;

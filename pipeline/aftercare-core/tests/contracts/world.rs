@@ -63,6 +63,11 @@ impl World {
         self.library.add(CONTRACT, &self.contract, version, &text).unwrap();
     }
 
+    /// Version 1 of the contract, as this document.
+    pub(crate) fn add(&mut self, text: &str) {
+        self.library.add(CONTRACT, &self.contract, 1, text).unwrap();
+    }
+
     /// Facts told from now on are of this person (or of a pool's book).
     pub(crate) fn of(&mut self, person: &str) -> &mut World {
         person.clone_into(&mut self.person);

@@ -142,7 +142,8 @@ fn line(page: &mut String, line: &BillEntry) -> fmt::Result {
     let text = |name| evidence(line, name).unwrap_or("").to_owned();
     // A figure to look at; to the last digit it stands in the explanation.
     let figure = |name: &str| evidence(line, name)?.parse::<f64>().ok().map(|it| format!("{it:.1} %"));
-    let share = evidence(line, "share").and_then(|share| share.parse::<f64>().ok());
+    let number = |name| evidence(line, name).and_then(|share| share.parse::<f64>().ok());
+    let share = number("share").map(|share| share / number("share_of").unwrap_or(1.0));
     let what = match (line.component.as_deref().unwrap_or("amount"), share) {
         (component, Some(share)) => format!("{component}, share {:.0} %", share * 100.0),
         (component, None) => component.to_owned(),

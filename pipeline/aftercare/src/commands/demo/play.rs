@@ -71,7 +71,11 @@ pub(super) fn play<'p>(
     };
     while let Some(record) = play.world.next_if(|record| record.at <= end) {
         if record.topic == topics::name(topics::CONTROL) {
-            play.tick(&record, began)?;
+            let tick: wire::Control<'_> = codec::decode(record.topic, Some(&record.value), None)?;
+            // a tick that says more than the wall would be the newest for half a day
+            if tick.at <= end {
+                play.tick(&record, tick.at, began)?;
+            }
         } else {
             play.write(&record)?;
         }
@@ -89,17 +93,16 @@ impl Play<'_> {
 
     /// Time goes on, once everything before has its effect: alerts are seen, and what their people do until the tick
     /// lies in the log before it. (It waits there for the tick, which reaches it before any timer.)
-    fn tick(&mut self, record: &SimRecord, began: Instant) -> anyhow::Result<()> {
-        let tick: wire::Control<'_> = codec::decode(record.topic, Some(&record.value), None)?;
+    fn tick(&mut self, record: &SimRecord, at: i64, began: Instant) -> anyhow::Result<()> {
         self.settle()?;
         if self.see()? {
             self.played.first_alert.get_or_insert_with(|| began.elapsed());
         }
-        self.act(tick.at)?;
+        self.act(at)?;
         self.settle()?;
         ticks::tell(&self.writer, &record.value)?;
         self.played.ticks += 1;
-        self.pipeline.wait_step("a tick", || self.pipeline.ticked() >= tick.at)
+        self.pipeline.wait_step("a tick", || self.pipeline.ticked() >= at)
     }
 
     /// What arrives until `now`, by the wall; the time itself is told by others.

@@ -351,6 +351,25 @@ fn places(page: &mut Page, places: &Places, up: bool) {
     }
     page.line(format_args!("  kcat -b {kafka} -C -e -q -c 10 -t {app}.scores \\"));
     page.line("    -f 'partition %p, offset %o: key %k, %S bytes\\n'");
+    if up {
+        clerk(page, places, &password);
+    }
+}
+
+/// What a billing clerk needs to work on this installation.
+fn clerk(page: &mut Page, places: &Places, password: &str) {
+    let Places { kafka, app, clickhouse, database, user, .. } = places;
+    page.line("");
+    page.line("Close a month as a billing clerk (pipeline/aftercare/docs/billing.md)");
+    page.line(format_args!("  export AFTERCARE__KAFKA__BOOTSTRAP={kafka}"));
+    page.line(format_args!("  export AFTERCARE__KAFKA__APP={app}"));
+    page.line(format_args!("  export AFTERCARE__CLICKHOUSE__URL={clickhouse}"));
+    page.line(format_args!("  export AFTERCARE__CLICKHOUSE__DATABASE={database}"));
+    page.line(format_args!("  export AFTERCARE__CLICKHOUSE__USER={user}"));
+    if let Some(password) = password.strip_prefix(':') {
+        page.line(format_args!("  export AFTERCARE__CLICKHOUSE__PASSWORD=\"{password}\""));
+    }
+    page.line("  aftercare bill run --month YEAR-MONTH");
 }
 
 /// Lines of at most so many characters, broken between words.

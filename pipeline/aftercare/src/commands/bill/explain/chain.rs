@@ -26,7 +26,9 @@ pub(super) fn lines(entry: &BillEntry, component: &[BillEntry]) -> Vec<String> {
         for (title, other) in others {
             let Some(other) = other else { continue };
             out.extend([String::new(), title.to_owned()]);
-            out.extend(own_lines(other).iter().chain(&figures(other)).map(|line| format!("  {line}")));
+            // what was held has no amount to be followed figure by figure
+            let figures = if other.kind == "held" { Vec::new() } else { figures(other) };
+            out.extend(own_lines(other).iter().chain(&figures).map(|line| format!("  {line}")));
         }
     }
     out
