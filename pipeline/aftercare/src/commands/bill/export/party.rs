@@ -164,12 +164,28 @@ fn listed(line: &DocumentLine<'_>, minor: i64, other: &str, counted: bool) -> Li
     }
 }
 
+/// Evidence that stands elsewhere in a letter, or is for the explanation.
+const ELSEWHERE: [&str; 10] = [
+    "clause",
+    "device",
+    "device_known_on",
+    "manufacturer",
+    "share",
+    "slot_from",
+    "slot_to",
+    "step_from",
+    "step_to",
+    "treated_on",
+];
+/// Pieces of evidence that a line of a letter names.
+const BASIS_MAX: usize = 10;
+
 /// What it rests on, in the words of the contract; records by their number are for the table.
 fn basis(line: &DocumentLine<'_>) -> String {
-    let said =
-        line.evidence.iter().filter(|(name, ..)| *name != "share").take(8).map(|(name, value, unit, ..)| {
-            let unit = if matches!(*unit, "" | "1" | "none") { String::new() } else { format!(" {unit}") };
-            format!("{} {value}{unit}", name.replace('_', " "))
-        });
+    let here = line.evidence.iter().filter(|(name, ..)| !ELSEWHERE.contains(name));
+    let said = here.take(BASIS_MAX).map(|(name, value, unit, ..)| {
+        let unit = if matches!(*unit, "" | "1" | "none") { String::new() } else { format!(" {unit}") };
+        format!("{} {value}{unit}", name.replace('_', " "))
+    });
     said.collect::<Vec<_>>().join("; ")
 }

@@ -117,6 +117,16 @@ fn what_is_shown_is_listed_and_not_summed() {
 }
 
 #[test]
+fn a_statement_names_what_a_line_rests_on_and_leaves_the_clause_to_the_explanation() {
+    let config = Invoice::default();
+    let head = head(&config, vec![contract("warranty-example", 2)]);
+    let told =
+        line(6_400, |line| line.evidence.push(("clause", "For the first questionnaire ...", "", None, None)));
+    let rows = letter(Kind::Payee, &head, &party("c-1", "clinician", &[told])).groups.remove(0).rows;
+    assert_eq!(rows[0].cells, ["2026-01", "fee, 80 %", "c-1", "slot 2; index 129.84 %"]);
+}
+
+#[test]
 fn too_many_lines_leave_a_letter_of_sums() {
     let lines = vec![line(100, |_| {}); party::LETTER_LINES_MAX + 1];
     let party = party("maker-a", "manufacturer", &lines);
