@@ -47,12 +47,15 @@ say = ["Infusion on {start}."]
 infusion = "An infusion costs 100.01."
 "#;
 
+/// Payer, minor units, what it is a share of.
+type Part<'e> = (&'e str, i64, Vec<(&'e str, &'e str)>);
+
 #[test]
 fn a_part_says_its_share_and_of_what() {
     let mut world = World::new("rare-example");
     world.add(RARE);
     world.tell(&crate::told::enrolment("rare-example", "2026-01-05"), "2026-01-05");
-    let mut parts: Vec<(&str, i64, Vec<(&str, &str)>)> = Vec::new();
+    let mut parts: Vec<Part<'_>> = Vec::new();
     for entry in &world.entries {
         let evidence = entry.evidence.iter().map(|one| (&*one.name, &*one.value));
         let numbers = evidence.filter(|(name, _)| *name != "clause").collect();
