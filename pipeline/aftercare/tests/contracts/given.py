@@ -137,13 +137,12 @@ class Case:
 
 def known(facts, moment):
     """The cases of a file by what of it was stored before place `moment.place`, on the day `moment.today`."""
-    newest, facts = {}, facts[: moment.place]
-    for fact in facts:
-        key = (fact.stream, fact.id)
-        if fact.id is not None and (key not in newest or newest[key].revision < fact.revision):
+    newest = {}
+    for fact in facts[: moment.place]:
+        key = (fact.stream, fact.id or (fact.patient, fact.device, fact.metric, fact.measured_at))
+        if key not in newest or newest[key].revision < fact.revision:
             newest[key] = fact
-    readings = [fact for fact in facts if fact.stream == "wearable-readings"]
-    yield from cases([*readings, *(fact for fact in newest.values() if not fact.withdrawn)], moment.today)
+    yield from cases([fact for fact in newest.values() if not fact.withdrawn], moment.today)
 
 
 def cases(facts, today):

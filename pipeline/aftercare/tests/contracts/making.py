@@ -22,6 +22,7 @@ class Patient:
     def __init__(self, rng, name, closings):
         self.rng, self.name, self.closings, self.facts, self.made = rng, name, closings, [], 0
         self.clinician, self.episode = f"{name}-c", f"{name}-e"
+        self.readings = set()
         self.start = self.any_start()
 
     def any_start(self):
@@ -105,9 +106,12 @@ class Patient:
         return self.put("enrolments", at, fact, at)
 
     def reading(self, metric, at, value, unit):
+        """One of a device, metric and moment; sometimes it comes twice."""
+        while (metric, at) in self.readings:
+            at += SECOND
+        self.readings.add((metric, at))
         said = {"metric": metric, "value": value, "unit": unit, "measured_at": at, "device": "dev-2"}
-        fact = {"stream": "wearable-readings", "stored_at": self.delayed(at), "patient_id": self.name, **said}
-        self.facts.append(fact)
+        self.put("wearable-readings", at, said)
 
     def event(self, kind, day, at=None, **said):
         at = self.instant(day) if at is None else at
